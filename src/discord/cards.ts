@@ -1,0 +1,218 @@
+import {
+  ButtonStyle,
+  ComponentType,
+  escapeMarkdown,
+  type APIActionRowComponent,
+  type APIButtonComponent,
+  type APIEmbed,
+  type RESTPatchAPIChannelMessageJSONBody,
+} from "discord.js";
+import type { UserError } from "../errors.ts";
+import { countCharacters } from "../tasks/segment-run.ts";
+import type { SegmentState, Task } from "../tasks/task.ts";
+import type { TaskAction } from "./command.ts";
+
+type Card = RESTPatchAPIChannelMessageJSONBody & { embeds: APIEmbed[] };
+
+const COLOR = { waiting: 0x8a8f98, working: 0x4f7cff, done: 0x3fa66b, failed: 0xd9822b } as const;
+const EXCERPT_CHARACTERS = 180;
+const BAR_CELLS = 10;
+
+/** The card of a task as its members see it. Nobody is ever pinged by it. */
+export function renderTask(task: Task, now: number): Card {
+  const { title, color, lines } = describe(task, now);
+  const embed: APIEmbed = {
+    title,
+    color,
+    description: [`<@${task.userId}> asked me to read:`, `> ${excerpt(task.text)}`, "", ...lines].join("\n"),
+    fields: [
+      {
+        name: "Voice",
+        value: escapeMarkdown(`${task.sample.fileName} (${inSeconds(task.sample.durationSeconds)})`),
+        inline: true,
+      },
+      { name: "Text", value: inCharacters(countCharacters(task.text)), inline: true },
+      { name: "Speed and pitch", value: `${task.speed}× · ${signed(task.pitch)}`, inline: true },
+    ],
+    footer: { text: `AI-generated voice · ${task.id}` },
+  };
+  return { content: "", embeds: [embed], components: buttons(task), allowed_mentions: { parse: [] } };
+}
+
+/** A refusal or failure on its own: what happened and what to do next. */
+export function renderError(error: UserError): Card {
+  return {
+    content: "",
+    embeds: [{ title: "That did not work", color: COLOR.failed, description: error.message }],
+    components: [],
+    allowed_mentions: { parse: [] },
+  };
+}
+
+type Description = { title: string; color: number; lines: string[] };
+
+function describe(task: Task, now: number): Description {
+  const { state } = task;
+  switch (state.name) {
+    case "queued":
+    case "rendering":
+      return describeSegment(task, now);
+    case "delivering":
+      return onItsWay(state.step === "downloading" ? "Downloading" : "Posting");
+    case "done": {
+      const { bytes, durationSeconds } = state.file.audio;
+      const took = inDuration((state.at - task.createdAt) / 1_000);
+      return {
+        title: "Done",
+        color: COLOR.done,
+        lines: [`${inDuration(durationSeconds)} of speech, ${inMegabytes(bytes)}, ready after ${took}.`],
+      };
+    }
+    case "failed":
+      return { title: "Not finished", color: COLOR.failed, lines: [state.failure.message] };
+    case "cancelled": {
+      const who = state.byUserId === task.userId ? "" : ` by <@${state.byUserId}>`;
+      return { title: "Cancelled", color: COLOR.waiting, lines: [`Cancelled${who} ${relative(state.at)}.`] };
+    }
+  }
+}
+
+/** The least advanced segment says where the task is. */
+function describeSegment(task: Task, now: number): Description {
+  const states = task.segments.map(({ state }) => state);
+  const waiting = states.find((state) => state.name === "waiting");
+  if (waiting) return describeWaiting(waiting, task);
+  if (states.some((state) => state.name === "submitting")) return describeSubmitting(task);
+  const submitted = states.filter((state) => state.name === "submitted");
+  const slowest = submitted.find((state) => state.startedAt === undefined) ?? submitted[0];
+  return slowest ? describeSubmitted(slowest, now) : onItsWay("Downloading");
+}
+
+function onItsWay(title: string): Description {
+  return { title, color: COLOR.working, lines: ["The speech is ready and on its way here."] };
+}
+
+function describeWaiting(state: Extract<SegmentState, { name: "waiting" }>, task: Task): Description {
+  const title = "Queued";
+  const since = `Waiting since ${relative(task.createdAt)}.`;
+  const lines = {
+    turn: ["It starts as soon as it is its turn.", since],
+    slot: ["Waiting for a free slot at the voice service; it takes a few tasks at a time.", since],
+    key: [
+      "Paused: the voice service does not accept this bot's key. The bot's operator can mend it; your task stays in line.",
+      since,
+    ],
+    plan: [
+      "Paused: this bot's plan at the voice service does not cover this. The bot's operator can mend it; your task stays in line.",
+      since,
+    ],
+    service: ["The voice service does not answer right now. I keep trying; nothing is lost.", since],
+  }[state.reason];
+  return { title, color: COLOR.waiting, lines };
+}
+
+function describeSubmitting(task: Task): Description {
+  return {
+    title: "Processing",
+    color: COLOR.working,
+    lines: ["The voice service is on it.", `Waiting since ${relative(task.createdAt)}.`],
+  };
+}
+
+function describeSubmitted(state: Extract<SegmentState, { name: "submitted" }>, now: number): Description {
+  const { at, startedAt, estimatedCompletion } = state;
+  const since = startedAt === undefined ? `Sent ${relative(at)}.` : `Started ${relative(startedAt)}.`;
+  const title = startedAt === undefined ? "Submitted" : "Processing";
+  if (startedAt === undefined)
+    return { title, color: COLOR.working, lines: ["The voice service has it and starts soon.", since] };
+  if (estimatedCompletion === undefined) return { title, color: COLOR.working, lines: [since] };
+  const late = now >= estimatedCompletion;
+  const share = late ? 1 : (now - at) / (estimatedCompletion - at);
+  const estimate = late
+    ? "It takes longer than estimated; I keep watching."
+    : `Expected ${relative(estimatedCompletion)}.`;
+  return { title, color: COLOR.working, lines: [bar(share), `${since} ${estimate}`] };
+}
+
+/** Ten cells; the last one stays open until the result is really there. */
+function bar(share: number): string {
+  const filled = Math.min(BAR_CELLS - 1, Math.max(0, Math.floor(share * BAR_CELLS)));
+  return "▰".repeat(filled) + "▱".repeat(BAR_CELLS - filled);
+}
+
+function buttons(task: Task): APIActionRowComponent<APIButtonComponent>[] {
+  const { state } = task;
+  if (state.name === "queued" || state.name === "rendering")
+    return [row(button("cancel", "Cancel", ButtonStyle.Secondary, task))];
+  if (state.name === "failed") return [row(button("retry", "Retry", ButtonStyle.Primary, task))];
+  return [];
+}
+
+function row(...components: APIButtonComponent[]): APIActionRowComponent<APIButtonComponent> {
+  return { type: ComponentType.ActionRow, components };
+}
+
+function button(
+  action: TaskAction,
+  label: string,
+  style: ButtonStyle.Primary | ButtonStyle.Secondary,
+  task: Task,
+): APIButtonComponent {
+  return { type: ComponentType.Button, style, label, custom_id: toCustomId(action, task.id) };
+}
+
+/** Custom ids outlive the process: a version, an action, the task. At most 100 characters. */
+export function toCustomId(action: TaskAction, taskId: string): string {
+  return `1:${action}:${taskId}`;
+}
+
+/** Undefined for ids of another version, or none of ours. */
+export function fromCustomId(customId: string): { action: TaskAction; taskId: string } | undefined {
+  const match = /^1:(cancel|retry):([\w-]{1,64})$/.exec(customId);
+  return match ? { action: match[1] as TaskAction, taskId: match[2] as string } : undefined;
+}
+
+/** The first words on one line, with nothing left that Discord would format. */
+function excerpt(text: string): string {
+  const line = text
+    .slice(0, 4 * EXCERPT_CHARACTERS)
+    .replaceAll(/\s+/g, " ")
+    .trim();
+  const characters = Array.from(line);
+  if (characters.length <= EXCERPT_CHARACTERS && line.length === text.trim().length)
+    return escapeMarkdown(line);
+  const cut = characters
+    .slice(0, EXCERPT_CHARACTERS)
+    .join("")
+    .replace(/\s+\S*$/, "");
+  return `${escapeMarkdown(cut)}…`;
+}
+
+function relative(ms: number): string {
+  return `<t:${Math.floor(ms / 1_000)}:R>`;
+}
+
+function inCharacters(count: number): string {
+  return count === 1 ? "1 character" : `${count.toLocaleString("en-US")} characters`;
+}
+
+function inSeconds(seconds: number): string {
+  return `${seconds.toFixed(1)} s`;
+}
+
+/** Such as "41 s" or "3 min 20 s". */
+export function inDuration(seconds: number): string {
+  const whole = Math.max(1, Math.round(seconds));
+  if (whole < 60) return `${whole} s`;
+  const rest = whole % 60;
+  return rest === 0 ? `${Math.floor(whole / 60)} min` : `${Math.floor(whole / 60)} min ${rest} s`;
+}
+
+export function inMegabytes(bytes: number): string {
+  return `${(bytes / 1_000_000).toFixed(1)} MB`;
+}
+
+function signed(value: number): string {
+  if (value === 0) return "0";
+  return value > 0 ? `+${value}` : `−${Math.abs(value)}`;
+}

@@ -1,0 +1,100 @@
+import type {
+  Attachment as DiscordAttachment,
+  ButtonInteraction,
+  ChatInputCommandInteraction,
+  RESTPostAPIChatInputApplicationCommandsJSONBody,
+} from "discord.js";
+import { PermissionFlagsBits } from "discord.js";
+import type { Attachment } from "../tasks/ports.ts";
+import type { Actor, TaskService } from "../tasks/service.ts";
+import type { Reply } from "../tasks/task.ts";
+import { readNames } from "./names.ts";
+import { makeSpeakable } from "./speakable.ts";
+
+/** What commands and buttons may use. */
+export type Services = { tasks: TaskService };
+
+/** A slash command: what Discord is told about it, and what happens when a member sends it. */
+export type Command = {
+  data: RESTPostAPIChatInputApplicationCommandsJSONBody;
+  run(
+    interaction: ChatInputCommandInteraction<"cached">,
+    services: Services,
+    signal: AbortSignal,
+  ): Promise<void>;
+};
+
+/** A button on a task's card. */
+export type TaskButton = {
+  action: TaskAction;
+  run(
+    interaction: ButtonInteraction<"cached">,
+    taskId: string,
+    services: Services,
+    signal: AbortSignal,
+  ): Promise<void>;
+};
+
+export type TaskAction = "cancel" | "retry";
+
+/** Interaction tokens live 15 minutes (Discord's interaction documentation). */
+const TOKEN_LIFE_MS = 15 * 60_000;
+
+/** Answers in public with "thinking"; the answer becomes the card. */
+export async function deferReply(interaction: ChatInputCommandInteraction<"cached">): Promise<Reply> {
+  const { resource } = await interaction.deferReply({ withResponse: true });
+  return replyOf(interaction, resource?.message?.id ?? "@original");
+}
+
+/** Answers a press on a card; further edits of the card may go through this interaction. */
+export async function deferUpdate(interaction: ButtonInteraction<"cached">): Promise<Reply> {
+  await interaction.deferUpdate();
+  return replyOf(interaction, interaction.message.id);
+}
+
+type AnyInteraction = ChatInputCommandInteraction<"cached"> | ButtonInteraction<"cached">;
+
+function replyOf(interaction: AnyInteraction, messageId: string): Reply {
+  return {
+    channelId: interaction.channelId,
+    messageId,
+    token: interaction.token,
+    tokenExpiresAt: interaction.createdTimestamp + TOKEN_LIFE_MS,
+    uploadLimit: interaction.attachmentSizeLimit,
+  };
+}
+
+export function actorOf(interaction: AnyInteraction): Actor {
+  return {
+    userId: interaction.user.id,
+    guildId: interaction.guildId,
+    moderator: interaction.memberPermissions.has(PermissionFlagsBits.ManageGuild),
+  };
+}
+
+export function readAttachment(
+  { options }: ChatInputCommandInteraction<"cached">,
+  name: string,
+): Attachment | undefined {
+  const attachment = options.getAttachment(name);
+  return attachment ? toAttachment(attachment) : undefined;
+}
+
+/** For an option that Discord does not let members leave out. */
+export function readRequiredAttachment(
+  { options }: ChatInputCommandInteraction<"cached">,
+  name: string,
+): Attachment {
+  return toAttachment(options.getAttachment(name, true));
+}
+
+function toAttachment({ name, url, size, contentType }: DiscordAttachment): Attachment {
+  return { name, url, size, contentType: contentType ?? undefined };
+}
+
+/** Turns text as it is typed in this guild into what a reader would say. */
+export function speakableIn(
+  interaction: ChatInputCommandInteraction<"cached">,
+): (text: string) => Promise<string> {
+  return async (text) => makeSpeakable(text, await readNames(interaction, text));
+}

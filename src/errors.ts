@@ -1,0 +1,110 @@
+/**
+ * Every refusal and failure a person can meet, with its sentence: what happened, why, what to do next.
+ * Anything that is not a UserError is a bug and is shown as `unexpected`.
+ */
+const SENTENCES = {
+  // What the options alone show.
+  text_missing: () =>
+    "There is nothing to read yet. Write it in `text`, or attach a .txt file as `text_file`.",
+  text_twice: () => "I got both `text` and `text_file` and cannot tell which one to read. Send one of them.",
+  text_empty: () => "The text has no words I could read aloud. Send some sentences and I will read them.",
+  text_too_long: (d: { characters: string; limit: string }) =>
+    `The text has ${d.characters} characters and I can read ${d.limit} at a time. Split it and send the parts one by one.`,
+  text_file_type: (d: { file: string }) =>
+    `I can read plain text files, .txt or .md, and “${d.file}” is neither. Save it as plain text and attach it again.`,
+  text_file_too_large: (d: { size: string }) =>
+    `The text file is ${d.size} and I can take up to 256 KiB. Split it and send the parts one by one.`,
+  text_not_utf8: () =>
+    "I cannot read the letters in this text file, because it is not saved as UTF-8. In your editor choose “Save as”, pick UTF-8 as the encoding, and attach it again.",
+  sample_type: (d: { got: string }) =>
+    `The sample is ${d.got}, and I can use WAV, MP3 or M4A. Convert it to one of these and attach it again.`,
+  sample_too_large: (d: { size: string }) =>
+    `The sample is ${d.size} and the limit is 4.5 MB. A shorter recording, or the same one as MP3, will fit.`,
+  sample_unreadable: () =>
+    "I cannot play this sample: the file seems to be damaged or is not audio. Save it again as WAV, MP3 or M4A and attach it.",
+  sample_too_short: (d: { seconds: string }) =>
+    `The sample is ${d.seconds} long and I need at least 5 seconds to learn a voice. 10 to 20 seconds of clear speech work best.`,
+  sample_too_long: (d: { seconds: string }) =>
+    `The sample is ${d.seconds} long and I can use at most 30 seconds. Cut out 10 to 20 seconds of clear speech and attach that.`,
+  attachment_unavailable: (d: { file: string }) =>
+    `I could not fetch “${d.file}” from Discord. Attach it again in a moment.`,
+  speed_range: () => "`speed` goes from 0.5 (half as fast) to 2 (twice as fast). Choose a value in between.",
+  pitch_range: () => "`pitch` goes from -1 (lower) to 1 (higher). Choose a value in between.",
+  guild_only: () => "I work inside a server. Use the command in one of its channels.",
+
+  // What the voice service answered.
+  sample_refused: () =>
+    "The voice service could not use this sample. A clear recording of 10 to 20 seconds as WAV, MP3 or M4A, with one voice and little noise, should work.",
+  sample_refused_size: () =>
+    "The voice service found this sample too large; its limit is 4.5 MB. A shorter recording, or the same one as MP3, will fit.",
+  text_refused: () =>
+    "The voice service did not take a text of this length. Try one with a few more or a few fewer sentences.",
+  service_unavailable: () =>
+    "The voice service kept failing, so I stopped trying. This is not about your text or sample; Retry sends it again.",
+  service_forgot: () =>
+    "The voice service no longer knows this task, so there is no result to fetch. Retry sends it again.",
+  service_foreign: () =>
+    "The voice service keeps this result for another key, so I cannot fetch it. The bot's operator has a note about it; Retry sends it again.",
+  service_unexpected: () =>
+    "The voice service gave an answer I do not understand, so I stopped. The bot's operator has a note about it; Retry sends it again.",
+  service_failed: (d: { said: string }) =>
+    `The voice service could not finish this one${d.said === "" ? "" : `. It said: “${d.said}”`}. Try Retry, or a clearer sample if it happens again.`,
+  result_expired: () => "The result was kept for 7 days and is gone now. Retry renders it again.",
+  result_damaged: () =>
+    "The audio arrived damaged every time I fetched it, so I stopped. Retry renders it again.",
+  result_too_large: (d: { duration: string; size: string; limit: string }) =>
+    `Your speech is ready, but it is ${d.duration} long and ${d.size}, and uploads here end at ${d.limit}. Send the text in shorter parts.`,
+  deadline: (d: { limit: string }) =>
+    `This was not ready after ${d.limit}, so I stopped waiting. Retry sends it again.`,
+  stopped: () => "I was shut down before this was finished and could not keep it. Send it again in a minute.",
+  message_gone: () => "The message for the result is gone, so there was nowhere to post it.",
+  upload_refused: () => "Discord did not take the result. Retry renders and posts it again.",
+
+  sample_lost: () =>
+    "I no longer have the voice sample of this task. Start a new one with /clone and attach it again.",
+
+  // What was pressed or typed about a task.
+  task_gone: () =>
+    "I no longer have this task; finished ones are kept for 7 days. Start a new one with /clone.",
+  task_not_yours: () => "This task belongs to someone else. Its owner and the moderators can change it.",
+  task_already_over: () => "This task is already over, so there is nothing to cancel.",
+  task_not_retryable: () => "This task did not fail, so there is nothing to try again.",
+  unknown_command: () => "I do not know this command any more. Type / to see what I can do now.",
+  unknown_button: () => "This button is from an older version of me. Use the command again for a new one.",
+  restarting: () => "I am restarting right now. Try again in a minute.",
+  unexpected: () =>
+    "Something went wrong on my side, and the bot's operator has a note about it. Try again in a moment.",
+} as const;
+
+type Sentences = typeof SENTENCES;
+export type ErrorCode = keyof Sentences;
+type Details<C extends ErrorCode> = Parameters<Sentences[C]>;
+
+/** An expected failure. `message` is written for the person who reads it; `cause` is for the log only. */
+export class UserError extends Error {
+  override readonly name = "UserError";
+  readonly code: ErrorCode;
+
+  private constructor(code: ErrorCode, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+  }
+
+  static of<C extends ErrorCode>(code: C, ...details: Details<C>): UserError {
+    return new UserError(code, sentence(code, ...details));
+  }
+
+  /** The same with the error that led here, for the log. */
+  because(cause: unknown): UserError {
+    return new UserError(this.code, this.message, cause);
+  }
+}
+
+function sentence<C extends ErrorCode>(code: C, ...details: Details<C>): string {
+  return (SENTENCES[code] as (...details: Details<C>) => string)(...details);
+}
+
+/** What to show for any error: a UserError as it is, anything else as `unexpected` with the error as cause. */
+export function toUserError(error: unknown): UserError {
+  return error instanceof UserError ? error : UserError.of("unexpected").because(error);
+}

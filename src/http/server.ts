@@ -1,0 +1,45 @@
+import type { AddressInfo } from "node:net";
+import fastify, { type FastifyInstance } from "fastify";
+import type { Log } from "../tasks/ports.ts";
+import { webhookBody, type WebhookPaths } from "./webhook.ts";
+
+export type HttpDeps = {
+  /** Whether the bot can do its work now: connected to Discord. */
+  isReady: () => boolean;
+  webhooks: WebhookPaths;
+  /** Told which remote task has news; a hint, never the truth. */
+  wake: (remoteId: string) => void;
+  log: Log;
+};
+
+/** A webhook is a few hundred bytes. */
+const MAX_BODY_BYTES = 16 * 1024;
+
+/** Health checks for whoever hosts the bot, and the place where the voice API reports. */
+export function createServer({ isReady, webhooks, wake, log }: HttpDeps): FastifyInstance {
+  const server = fastify({ bodyLimit: MAX_BODY_BYTES, requestTimeout: 10_000, forceCloseConnections: true });
+  server.get("/healthz", () => ({ status: "ok" }));
+  server.get("/readyz", (_request, reply) => {
+    const ready = isReady();
+    return reply.code(ready ? 200 : 503).send({ discord: ready ? "connected" : "not connected" });
+  });
+  server.post<{ Params: { segmentKey: string; signature: string } }>(
+    "/webhooks/voice/:segmentKey/:signature",
+    (request, reply) => {
+      const { segmentKey, signature } = request.params;
+      if (!webhooks.isGenuine(segmentKey, signature)) return reply.code(404).send();
+      const body = webhookBody.safeParse(request.body);
+      if (!body.success) return reply.code(400).send();
+      log.info({ segmentKey, remoteId: body.data.task_id }, "the voice API reported");
+      wake(body.data.task_id);
+      return reply.code(204).send();
+    },
+  );
+  return server;
+}
+
+/** Listens on all interfaces and gives the port, which the system picks when `port` is 0. */
+export async function listen(server: FastifyInstance, port: number): Promise<number> {
+  await server.listen({ port, host: "0.0.0.0" });
+  return (server.server.address() as AddressInfo).port;
+}

@@ -1,0 +1,165 @@
+import { UserError } from "../errors.ts";
+import { TooLarge } from "../lib/read-bounded.ts";
+import type { Attachment, Attachments, SampleInspector } from "./ports.ts";
+import { countCharacters } from "./segment-run.ts";
+import type { SampleFacts } from "./task.ts";
+
+/** The API's bounds for a sample (vendor's create-task page): 4.5 MB, 5 to 30 s. */
+export const SAMPLE_MAX_BYTES = 4_500_000;
+const SAMPLE_MIN_SECONDS = 5;
+const SAMPLE_MAX_SECONDS = 30;
+/** What counts as exactly 5 or 30 s to a person who trimmed a clip; codecs pad by a few packets. */
+const DURATION_SLACK_SECONDS = 0.1;
+export const TEXT_FILE_MAX_BYTES = 256 * 1024;
+export const TEXT_MAX_CHARACTERS = 100_000;
+export const SPEED = { min: 0.5, max: 2, default: 1 } as const;
+export const PITCH = { min: -1, max: 1, default: 0 } as const;
+
+/** What a member asked for, as it arrived. */
+export type CloneOptions = {
+  sample: Attachment;
+  text: string | undefined;
+  textFile: Attachment | undefined;
+  speed: number;
+  pitch: number;
+};
+
+export type PreparedClone = {
+  sample: Uint8Array;
+  sampleFacts: SampleFacts;
+  text: string;
+  speed: number;
+  pitch: number;
+};
+
+/** Refuses what the options alone show to be wrong, without fetching anything. Throws a UserError. */
+export function checkOptions({ sample, text, textFile, speed, pitch }: CloneOptions): void {
+  if (text !== undefined && textFile) throw UserError.of("text_twice");
+  if (text === undefined && !textFile) throw UserError.of("text_missing");
+  if (text !== undefined && !hasWords(text)) throw UserError.of("text_empty");
+  if (textFile) checkTextFile(textFile);
+  if (sample.size > SAMPLE_MAX_BYTES)
+    throw UserError.of("sample_too_large", { size: inMegabytes(sample.size) });
+  const type = sample.contentType ?? "";
+  if (/^(image|text|application\/(pdf|zip|json))/.test(type))
+    throw UserError.of("sample_type", { got: describe(type) });
+  if (!(speed >= SPEED.min && speed <= SPEED.max)) throw UserError.of("speed_range");
+  if (!(pitch >= PITCH.min && pitch <= PITCH.max)) throw UserError.of("pitch_range");
+}
+
+function checkTextFile({ name, size }: Attachment): void {
+  if (!/\.(txt|md)$/i.test(name)) throw UserError.of("text_file_type", { file: name.slice(0, 80) });
+  if (size > TEXT_FILE_MAX_BYTES)
+    throw UserError.of("text_file_too_large", { size: `${Math.ceil(size / 1024)} KiB` });
+  if (size === 0) throw UserError.of("text_empty");
+}
+
+/** Fetches, reads and measures what was attached. Throws a UserError for everything the API would refuse. */
+export class Intake {
+  readonly #attachments: Attachments;
+  readonly #inspector: SampleInspector;
+
+  constructor(attachments: Attachments, inspector: SampleInspector) {
+    this.#attachments = attachments;
+    this.#inspector = inspector;
+  }
+
+  /** `speakable` turns the text as written into what a reader would say. */
+  async prepare(
+    options: CloneOptions,
+    speakable: (text: string) => Promise<string>,
+    signal: AbortSignal,
+  ): Promise<PreparedClone> {
+    checkOptions(options);
+    const [text, { sample, sampleFacts }] = await Promise.all([
+      this.#readText(options, speakable, signal),
+      this.#readSample(options.sample, signal),
+    ]);
+    return { text, sample, sampleFacts, speed: options.speed, pitch: options.pitch };
+  }
+
+  async #readText(
+    { text, textFile }: CloneOptions,
+    speakable: (text: string) => Promise<string>,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const written = textFile ? decode(await this.#fetchText(textFile, signal)) : (text ?? "");
+    const spoken = await speakable(written);
+    if (!hasWords(spoken)) throw UserError.of("text_empty");
+    const characters = countCharacters(spoken);
+    if (characters > TEXT_MAX_CHARACTERS) {
+      throw UserError.of("text_too_long", {
+        characters: inThousands(characters),
+        limit: inThousands(TEXT_MAX_CHARACTERS),
+      });
+    }
+    return spoken;
+  }
+
+  async #fetchText(textFile: Attachment, signal: AbortSignal): Promise<Uint8Array> {
+    try {
+      return await this.#attachments.fetch(textFile, TEXT_FILE_MAX_BYTES, signal);
+    } catch (error) {
+      throw error instanceof TooLarge
+        ? UserError.of("text_file_too_large", { size: "larger than that" })
+        : error;
+    }
+  }
+
+  async #readSample(attachment: Attachment, signal: AbortSignal) {
+    let sample: Uint8Array;
+    try {
+      sample = await this.#attachments.fetch(attachment, SAMPLE_MAX_BYTES, signal);
+    } catch (error) {
+      throw error instanceof TooLarge
+        ? UserError.of("sample_too_large", { size: "larger than 4.5 MB" })
+        : error;
+    }
+    const { container, containerName, durationSeconds } = await this.#inspector.inspect(sample, signal);
+    if (container === "other") throw UserError.of("sample_type", { got: `${containerName} audio` });
+    checkDuration(durationSeconds);
+    const { fileName, contentType } = nameFor(attachment.name, container);
+    return { sample, sampleFacts: { fileName, contentType, bytes: sample.byteLength, durationSeconds } };
+  }
+}
+
+function checkDuration(durationSeconds: number): void {
+  const seconds = `${durationSeconds.toFixed(1)} seconds`;
+  if (durationSeconds < SAMPLE_MIN_SECONDS - DURATION_SLACK_SECONDS)
+    throw UserError.of("sample_too_short", { seconds });
+  if (durationSeconds > SAMPLE_MAX_SECONDS + DURATION_SLACK_SECONDS)
+    throw UserError.of("sample_too_long", { seconds });
+}
+
+const CONTENT_TYPES = { wav: "audio/wav", mp3: "audio/mpeg", m4a: "audio/mp4" } as const;
+
+/** The name the API sees: what the bytes are, whatever the member called the file. */
+function nameFor(name: string, container: keyof typeof CONTENT_TYPES) {
+  const stem = name.replace(/\.[^.]*$/, "").slice(0, 80) || "sample";
+  return { fileName: `${stem}.${container}`, contentType: CONTENT_TYPES[container] };
+}
+
+function decode(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (error) {
+    throw UserError.of("text_not_utf8").because(error);
+  }
+}
+
+function hasWords(text: string): boolean {
+  return /[\p{L}\p{N}]/u.test(text);
+}
+
+function describe(contentType: string): string {
+  if (contentType.startsWith("image")) return "a picture";
+  return contentType.startsWith("text") ? "a text file" : "a document";
+}
+
+function inMegabytes(bytes: number): string {
+  return `${(bytes / 1_000_000).toFixed(1)} MB`;
+}
+
+function inThousands(count: number): string {
+  return count.toLocaleString("en-US");
+}

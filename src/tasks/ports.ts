@@ -1,0 +1,131 @@
+import type { AudioFacts, DeliveredFile, SampleFacts, Task } from "./task.ts";
+
+/** Keeps tasks. `save` resolves only when the value would survive the death of the process (if the store is durable). */
+export interface TaskStore {
+  save(task: Task): Promise<void>;
+  get(id: string): Promise<Task | undefined>;
+  /** Every task that is not over, oldest first. */
+  unfinished(): Promise<Task[]>;
+}
+
+/** Keeps sample files by task id. */
+export interface SampleStore {
+  save(taskId: string, bytes: Uint8Array): Promise<void>;
+  get(taskId: string): Promise<Uint8Array | undefined>;
+  delete(taskId: string): Promise<void>;
+}
+
+/** Files on disk for audio on its way from the API to the member. */
+export interface WorkFiles {
+  /** The path for a segment's audio; the file may or may not exist. */
+  path(taskId: string, segment: number): string;
+  /** What a finished file of this process holds; undefined when there is none. */
+  find(taskId: string, segment: number): AudioFacts | undefined;
+  /** Marks the segment's file as whole. */
+  keep(taskId: string, segment: number, facts: AudioFacts): void;
+  /** Removes all files of a task. */
+  remove(taskId: string): Promise<void>;
+}
+
+export type CloneRequest = {
+  sample: Uint8Array;
+  sampleFacts: SampleFacts;
+  text: string;
+  speed: number;
+  pitch: number;
+  /** Names our segment, for the webhook. */
+  segmentKey: string;
+};
+
+export type RemoteTask = { remoteId: string; estimatedCompletion: number | undefined };
+
+export type RemoteStatus =
+  | { status: "pending" }
+  | { status: "processing"; startedAt: number | undefined }
+  | { status: "completed" }
+  | { status: "failed"; error: string };
+
+/** The remote service. Every call rejects with a VoiceApiFailure, or with the signal's reason when aborted. */
+export interface VoiceApi {
+  /** Renders a short text while the caller waits and streams the audio to `path`. */
+  clone(request: CloneRequest, path: string, signal: AbortSignal): Promise<AudioFacts>;
+  /** Starts a task at the API. Not idempotent: it is never repeated once it may have arrived. */
+  create(request: CloneRequest, signal: AbortSignal): Promise<RemoteTask>;
+  status(remoteId: string, signal: AbortSignal): Promise<RemoteStatus>;
+  /** Streams a finished result to `path`, going on where a broken download ended. */
+  download(remoteId: string, path: string, signal: AbortSignal): Promise<AudioFacts>;
+}
+
+/**
+ * - `not-sent`: the connection failed before the request left; repeating it is safe.
+ * - `unknown-outcome`: the request left and no usable answer came (5xx, reset, timeout).
+ * - `unavailable`: a read kept failing.
+ * - the rest: the answers of the API's error table, in words.
+ */
+export type VoiceApiFailureReason =
+  | "bad-sample"
+  | "sample-too-large"
+  | "key-refused"
+  | "plan-refused"
+  | "foreign-task"
+  | "unknown-task"
+  | "not-completed"
+  | "expired"
+  | "text-refused"
+  | "busy"
+  | "not-sent"
+  | "unknown-outcome"
+  | "unavailable"
+  | "bad-audio"
+  | "unexpected-answer";
+
+export class VoiceApiFailure extends Error {
+  override readonly name = "VoiceApiFailure";
+  readonly reason: VoiceApiFailureReason;
+  /** HTTP status, where there was one. */
+  readonly status: number | undefined;
+  /** What the API asked to wait before the next call (`Retry-After`), ms. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(
+    reason: VoiceApiFailureReason,
+    message: string,
+    more: { status?: number; retryAfterMs?: number | undefined; cause?: unknown } = {},
+  ) {
+    super(message, { cause: more.cause });
+    this.reason = reason;
+    this.status = more.status;
+    this.retryAfterMs = more.retryAfterMs;
+  }
+}
+
+/** Brings a finished task's audio to its reply; rejects with a UserError when that cannot be done. */
+export interface Delivery {
+  deliver(task: Task, audio: AudioFacts & { path: string }, signal: AbortSignal): Promise<DeliveredFile>;
+}
+
+/** A file that a member attached. `size` is what Discord announced, in bytes. */
+export type Attachment = { name: string; url: string; size: number; contentType: string | undefined };
+
+/** Fetches what a member attached; rejects with a UserError. */
+export interface Attachments {
+  fetch(attachment: Attachment, maxBytes: number, signal: AbortSignal): Promise<Uint8Array>;
+}
+
+/** Measures a sample; rejects with a UserError (`sample_unreadable`) when it is no audio that can be read. */
+export interface SampleInspector {
+  inspect(bytes: Uint8Array, signal: AbortSignal): Promise<InspectedSample>;
+}
+/** `container` is "other" for audio that the API does not take; `containerName` is for people. */
+export type InspectedSample = {
+  container: "wav" | "mp3" | "m4a" | "other";
+  containerName: string;
+  durationSeconds: number;
+};
+
+/** Where the domain tells an operator what happened. Never given texts or tokens. */
+export interface Log {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}

@@ -1,0 +1,220 @@
+import type { ErrorCode } from "../errors.ts";
+
+/** Where the result goes: the bot's own reply to the command. An address only; nothing in this room reads it. */
+export type Reply = {
+  channelId: string;
+  messageId: string;
+  /** Edits the reply until `tokenExpiresAt` (15 minutes after the command; ms since the epoch). A secret. */
+  token: string;
+  tokenExpiresAt: number;
+  /** Bytes that one upload to this reply may carry (Discord's `attachment_size_limit`). */
+  uploadLimit: number;
+};
+
+export type SampleFacts = { fileName: string; contentType: string; bytes: number; durationSeconds: number };
+
+/** What an audio file turned out to hold. */
+export type AudioFacts = { bytes: number; durationSeconds: number };
+
+/** Why a segment waits although it could be sent; `turn` is the normal case. */
+export type WaitReason = "turn" | "slot" | "key" | "plan" | "service";
+
+export type SegmentState =
+  | { name: "waiting"; reason: WaitReason; notBefore: number }
+  | { name: "submitting" }
+  | {
+      name: "submitted";
+      remoteId: string;
+      at: number;
+      estimatedCompletion?: number | undefined;
+      /** When the API began to process it; undefined while it is pending there. */
+      startedAt?: number | undefined;
+    }
+  /** The API has the audio (`remoteId`), or gave it in its answer (undefined: only the local file has it). */
+  | { name: "rendered"; remoteId?: string | undefined };
+
+/** One call of the API. */
+export type Segment = {
+  text: string;
+  state: SegmentState;
+  /** Creates that failed in a way worth repeating. */
+  failedCreates: number;
+  /** Creates whose outcome is unknown, each perhaps a second task at the API. */
+  possibleDuplicates: number;
+};
+
+export type TaskFailure = { code: ErrorCode; message: string };
+export type DeliveredFile = { fileName: string; audio: AudioFacts };
+
+export type TaskState =
+  | { name: "queued" }
+  | { name: "rendering" }
+  | { name: "delivering"; step: "downloading" | "uploading" }
+  | { name: "done"; at: number; file: DeliveredFile }
+  | { name: "failed"; at: number; failure: TaskFailure }
+  | { name: "cancelled"; at: number; byUserId: string };
+
+export type Task = {
+  id: string;
+  guildId: string;
+  userId: string;
+  reply: Reply;
+  /** As it is read aloud. */
+  text: string;
+  speed: number;
+  pitch: number;
+  sample: SampleFacts;
+  createdAt: number;
+  /** When waiting and rendering end at the latest, ms since the epoch. A result that is there is still delivered. */
+  deadlineAt: number;
+  state: TaskState;
+  segments: Segment[];
+};
+
+/** Events about one segment carry its index. Times are ms since the epoch. */
+export type TaskEvent =
+  | { type: "submitting"; segment: number }
+  | {
+      type: "submitted";
+      segment: number;
+      at: number;
+      remoteId: string;
+      estimatedCompletion: number | undefined;
+    }
+  | { type: "started"; segment: number; at: number }
+  | {
+      type: "held";
+      segment: number;
+      reason: WaitReason;
+      notBefore: number;
+      failed: boolean;
+      maybeCreated: boolean;
+    }
+  | { type: "rendered"; segment: number }
+  /** The API does not have the result yet after all. */
+  | { type: "not-completed"; segment: number; at: number }
+  | { type: "result-lost"; segment: number }
+  | { type: "delivering"; step: "downloading" | "uploading" }
+  | { type: "delivered"; at: number; file: DeliveredFile }
+  | { type: "failed"; at: number; failure: TaskFailure }
+  | { type: "cancelled"; at: number; byUserId: string }
+  | { type: "retried"; deadlineAt: number; reply: Reply }
+  /** A new process goes on with the task; the time without one does not count. */
+  | { type: "resumed"; deadlineAt: number };
+
+export function isOver(task: Task): boolean {
+  return task.state.name === "done" || task.state.name === "failed" || task.state.name === "cancelled";
+}
+
+export function isRendered(task: Task): boolean {
+  return task.segments.every((segment) => segment.state.name === "rendered");
+}
+
+/** The task after the event. An event that comes too late or twice changes nothing: the same object comes back. */
+export function advance(task: Task, event: TaskEvent): Task {
+  if (event.type === "retried") return task.state.name === "failed" ? retry(task, event) : task;
+  if (isOver(task)) return task;
+  switch (event.type) {
+    case "resumed":
+      return event.deadlineAt > task.deadlineAt ? { ...task, deadlineAt: event.deadlineAt } : task;
+    case "delivering":
+      return isRendered(task) ? { ...task, state: { name: "delivering", step: event.step } } : task;
+    case "delivered":
+      return { ...task, state: { name: "done", at: event.at, file: event.file } };
+    case "failed":
+      return { ...task, state: { name: "failed", at: event.at, failure: event.failure } };
+    case "cancelled":
+      return task.state.name === "delivering"
+        ? task
+        : { ...task, state: { name: "cancelled", at: event.at, byUserId: event.byUserId } };
+    default:
+      return advanceSegment(task, event);
+  }
+}
+
+type SegmentEvent = Extract<TaskEvent, { segment: number }>;
+
+function advanceSegment(task: Task, event: SegmentEvent): Task {
+  const segment = task.segments[event.segment];
+  const next = segment && nextSegment(segment, event);
+  if (!next || next === segment) return task;
+  const segments = task.segments.with(event.segment, next);
+  const atApi = segments.some(({ state }) => state.name === "submitted" || state.name === "rendered");
+  return { ...task, segments, state: { name: atApi ? "rendering" : "queued" } };
+}
+
+function nextSegment(segment: Segment, event: SegmentEvent): Segment {
+  const { state } = segment;
+  switch (event.type) {
+    case "submitting":
+      return state.name === "waiting" ? { ...segment, state: { name: "submitting" } } : segment;
+    case "submitted":
+      if (state.name !== "submitting") return segment;
+      return { ...segment, state: submittedState(event.remoteId, event.at, event.estimatedCompletion) };
+    case "started":
+      if (state.name !== "submitted" || state.startedAt !== undefined) return segment;
+      return { ...segment, state: { ...state, startedAt: event.at } };
+    case "held":
+      return hold(segment, event);
+    case "rendered":
+      if (state.name === "submitting")
+        return { ...segment, state: { name: "rendered", remoteId: undefined } };
+      if (state.name !== "submitted") return segment;
+      return { ...segment, state: { name: "rendered", remoteId: state.remoteId } };
+    case "not-completed":
+      if (state.name !== "rendered" || state.remoteId === undefined) return segment;
+      return { ...segment, state: submittedState(state.remoteId, event.at, undefined) };
+    case "result-lost":
+      return state.name === "rendered"
+        ? { ...segment, state: { name: "waiting", reason: "turn", notBefore: 0 } }
+        : segment;
+  }
+}
+
+function submittedState(remoteId: string, at: number, estimatedCompletion: number | undefined): SegmentState {
+  return { name: "submitted", remoteId, at, estimatedCompletion, startedAt: undefined };
+}
+
+function hold(segment: Segment, event: Extract<TaskEvent, { type: "held" }>): Segment {
+  const { state } = segment;
+  if (state.name !== "waiting" && state.name !== "submitting") return segment;
+  if (state.name === "waiting" && state.reason === event.reason && state.notBefore === event.notBefore)
+    return segment;
+  return {
+    ...segment,
+    state: { name: "waiting", reason: event.reason, notBefore: event.notBefore },
+    failedCreates: segment.failedCreates + (event.failed ? 1 : 0),
+    possibleDuplicates: segment.possibleDuplicates + (event.maybeCreated ? 1 : 0),
+  };
+}
+
+/** Rendered segments keep their audio at the API; everything else starts again. */
+function retry(task: Task, event: Extract<TaskEvent, { type: "retried" }>): Task {
+  const segments = task.segments.map((segment): Segment => {
+    const fetchable =
+      segment.state.name === "rendered" && segment.state.remoteId !== undefined && !lostResult(task);
+    return fetchable
+      ? segment
+      : { ...segment, failedCreates: 0, state: { name: "waiting", reason: "turn", notBefore: 0 } };
+  });
+  const rendered = segments.every(({ state }) => state.name === "rendered");
+  return {
+    ...task,
+    reply: event.reply,
+    deadlineAt: event.deadlineAt,
+    segments,
+    state: { name: rendered ? "rendering" : "queued" },
+  };
+}
+
+/** Failures after which fetching the same result again cannot help. */
+function lostResult(task: Task): boolean {
+  const code = task.state.name === "failed" ? task.state.failure.code : undefined;
+  return (
+    code === "result_expired" ||
+    code === "result_damaged" ||
+    code === "service_forgot" ||
+    code === "service_foreign" ||
+    code === "service_failed"
+  );
+}

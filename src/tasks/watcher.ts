@@ -1,0 +1,95 @@
+import type { Clock } from "../lib/clock.ts";
+import { VoiceApiFailure, type Log, type RemoteStatus, type VoiceApi } from "./ports.ts";
+
+/** How a remote task ended. */
+export type RemoteEnd = Extract<RemoteStatus, { status: "completed" | "failed" }>;
+
+type Watched = { remoteId: string; estimatedCompletion?: number | undefined };
+
+/**
+ * Waits for remote tasks to end. Polling guarantees that it happens, at the pace that the vendor asks for; `wake`
+ * (a webhook) only makes the next look happen now. Both end in the same answer of `task-status`.
+ */
+export class Watcher {
+  readonly #api: VoiceApi;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #pollMs: number;
+  readonly #random: () => number;
+  readonly #sleepers = new Map<string, AbortController>();
+
+  constructor(deps: { api: VoiceApi; clock: Clock; log: Log; pollMs: number; random?: () => number }) {
+    this.#api = deps.api;
+    this.#clock = deps.clock;
+    this.#log = deps.log;
+    this.#pollMs = deps.pollMs;
+    this.#random = deps.random ?? Math.random;
+  }
+
+  /** Looks at this task now instead of at the next poll; false when nobody waits for it. */
+  wake(remoteId: string): boolean {
+    const sleeper = this.#sleepers.get(remoteId);
+    sleeper?.abort();
+    return sleeper !== undefined;
+  }
+
+  /**
+   * Resolves when the API says that the task is over; `onStarted` hears when it is being processed. Rejects with the
+   * signal's reason, or with a VoiceApiFailure that asking again cannot change.
+   */
+  async watch(
+    task: Watched,
+    onStarted: (startedAt: number) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<RemoteEnd> {
+    for (;;) {
+      await this.#sleep(task, signal);
+      const status = await this.#ask(task.remoteId, signal);
+      if (status?.status === "completed" || status?.status === "failed") return status;
+      if (status?.status === "processing") await onStarted(status.startedAt ?? this.#clock.now());
+    }
+  }
+
+  /** One look; undefined when the API could not be asked this time. */
+  async #ask(remoteId: string, signal: AbortSignal): Promise<RemoteStatus | undefined> {
+    try {
+      return await this.#api.status(remoteId, signal);
+    } catch (error) {
+      if (signal.aborted || !(error instanceof VoiceApiFailure) || !isPassing(error)) throw error;
+      this.#log.warn(
+        { remoteId, reason: error.reason, status: error.status },
+        "could not ask for a task's status",
+      );
+      return undefined;
+    }
+  }
+
+  async #sleep({ remoteId, estimatedCompletion }: Watched, signal: AbortSignal): Promise<void> {
+    const sleeper = new AbortController();
+    this.#sleepers.set(remoteId, sleeper);
+    try {
+      await this.#clock.sleep(this.#pause(estimatedCompletion), AbortSignal.any([signal, sleeper.signal]));
+    } catch (error) {
+      if (signal.aborted || !sleeper.signal.aborted) throw error;
+    } finally {
+      this.#sleepers.delete(remoteId);
+    }
+  }
+
+  /** The poll interval with 10 % of jitter, or less when the API's own estimate falls into it. */
+  #pause(estimatedCompletion: number | undefined): number {
+    const poll = this.#pollMs * (0.9 + 0.2 * this.#random());
+    const untilEstimate = (estimatedCompletion ?? 0) - this.#clock.now();
+    return untilEstimate > 0 ? Math.min(poll, untilEstimate) : poll;
+  }
+}
+
+/** A refused key is the operator's to mend; the task goes on at the API meanwhile. */
+function isPassing({ reason }: VoiceApiFailure): boolean {
+  return (
+    reason === "unavailable" ||
+    reason === "not-sent" ||
+    reason === "key-refused" ||
+    reason === "unexpected-answer"
+  );
+}
