@@ -61,7 +61,7 @@ export async function startApp(config: Config, log: Logger, clock: Clock): Promi
   const httpPort = config.http.port === undefined ? undefined : await listen(http, config.http.port);
   if (httpPort !== undefined) log.info({ port: httpPort }, "listening");
 
-  const fatal = watchClient(client, log);
+  const fatal = watchClient(client, log, phases.stop);
   const ready = await connect(client, config.discord.token);
   await registerCommands(ready, commands, config.discord.guildId, log);
   const resumed = await resumeTasks(domain.journal, domain.runner, clock);

@@ -1,4 +1,4 @@
-import { parentPort, workerData } from "node:worker_threads";
+import { once } from "node:events";
 import {
   ADTS,
   BufferSource,
@@ -33,6 +33,8 @@ const NAMES = new Map<InputFormat, string>([
 ]);
 /** 30 s at the shortest Opus packet (2.5 ms) are 12,000; 100,000 take well under a second to walk. */
 const MOST_PACKETS = 100_000;
+/** The longest real packet is a FLAC block of 65,535 samples: 8 s at 8 kHz. More is a damaged table of times. */
+const LONGEST_PACKET_SECONDS = 10;
 
 async function inspect(bytes: Uint8Array): Promise<Inspection> {
   using input = new Input({ formats: FORMATS, source: new BufferSource(bytes) });
@@ -60,12 +62,13 @@ async function nameCodec(track: InputAudioTrack): Promise<string> {
   return codec instanceof Uint8Array || codec === null ? "unknown" : String(codec);
 }
 
-/** Seconds from the first audible moment to the end of the last packet whose bytes are really there. */
+/** Seconds from the first audible moment to the end of the last packet whose bytes are there; NaN for nonsense. */
 async function measureDuration(track: InputAudioTrack): Promise<number> {
   let start = Infinity;
   let end = 0;
   let count = 0;
   for await (const packet of new EncodedPacketSink(track).packets()) {
+    if (packet.duration > LONGEST_PACKET_SECONDS) return Number.NaN;
     start = Math.min(start, Math.max(packet.timestamp, 0));
     end = Math.max(end, packet.timestamp + packet.duration);
     count += 1;
@@ -74,11 +77,6 @@ async function measureDuration(track: InputAudioTrack): Promise<number> {
   return end - start;
 }
 
-let inspection: Inspection;
-try {
-  inspection = await inspect(workerData as Uint8Array);
-} catch {
-  inspection = { unreadable: "damaged" };
-}
-// oxlint-disable-next-line unicorn/require-post-message-target-origin -- that is for windows; this is a thread
-parentPort?.postMessage(inspection);
+const [bytes] = (await once(process, "message")) as [Uint8Array];
+const inspection = await inspect(bytes).catch((): Inspection => ({ unreadable: "damaged" }));
+process.send?.(inspection);

@@ -17,7 +17,7 @@ export type SampleFacts = {
 };
 
 export type UnreadableReason = "not-audio" | "damaged" | "too-slow";
-/** What the worker beside this file posts. */
+/** What the worker beside this file answers. */
 export type Inspection = { facts: SampleFacts } | { unreadable: UnreadableReason };
 
 /** The bytes are not audio, or audio that cannot be read, or a parser would still be busy with them. */
@@ -36,20 +36,14 @@ const WORKER = new URL("./inspect-worker.ts", import.meta.url);
 const LIMITS = { timeoutMs: 3000, maxHeapMb: 128 };
 
 /**
- * Looks into an audio file in a worker thread. `bytes` stay the caller's: one copy is made, when the thread starts.
+ * Looks into an audio file in a process of its own, because parsers can be made to loop or to fill the memory.
  *
  * @throws {SampleUnreadable} when it is not readable audio; the signal's reason when aborted.
  */
 export async function inspectSample(bytes: Uint8Array, signal: AbortSignal): Promise<SampleFacts> {
-  const copyBytes = () => {
-    const copy = new Uint8Array(bytes);
-    return { value: copy, transfer: [copy.buffer] };
-  };
-  const inspection = await callInWorker<Inspection>(WORKER, copyBytes, LIMITS, signal).catch(
-    (error: unknown) => {
-      throw error instanceof WorkerFailure ? unreadable(error) : error;
-    },
-  );
+  const inspection = await callInWorker<Inspection>(WORKER, bytes, LIMITS, signal).catch((error: unknown) => {
+    throw error instanceof WorkerFailure ? unreadable(error) : error;
+  });
   if ("unreadable" in inspection) throw new SampleUnreadable(inspection.unreadable);
   return inspection.facts;
 }

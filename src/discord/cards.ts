@@ -32,7 +32,7 @@ export function renderTask(task: Task, now: number): Card {
         inline: true,
       },
       { name: "Text", value: inCharacters(countCharacters(task.text)), inline: true },
-      { name: "Speed and pitch", value: `${task.speed}× · ${signed(task.pitch)}`, inline: true },
+      { name: "Speed / pitch", value: `${task.speed}× / ${signed(task.pitch)}`, inline: true },
     ],
     footer: { text: `AI-generated voice · ${task.id}` },
   };
@@ -94,19 +94,19 @@ function onItsWay(title: string): Description {
 
 function describeWaiting(state: Extract<SegmentState, { name: "waiting" }>, task: Task): Description {
   const title = "Queued";
-  const since = `Waiting since ${relative(task.createdAt)}.`;
+  const asked = `Asked ${relative(task.createdAt)}.`;
   const lines = {
-    turn: ["It starts as soon as it is its turn.", since],
-    slot: ["Waiting for a free slot at the voice service; it takes a few tasks at a time.", since],
+    turn: ["It starts as soon as it is its turn.", asked],
+    slot: ["Waiting for a free slot at the voice service; it takes a few tasks at a time.", asked],
     key: [
       "Paused: the voice service does not accept this bot's key. The bot's operator can mend it; your task stays in line.",
-      since,
+      asked,
     ],
     plan: [
       "Paused: this bot's plan at the voice service does not cover this. The bot's operator can mend it; your task stays in line.",
-      since,
+      asked,
     ],
-    service: ["The voice service does not answer right now. I keep trying; nothing is lost.", since],
+    service: ["The voice service does not answer right now. I keep trying; nothing is lost.", asked],
   }[state.reason];
   return { title, color: COLOR.waiting, lines };
 }
@@ -115,7 +115,7 @@ function describeSubmitting(task: Task): Description {
   return {
     title: "Processing",
     color: COLOR.working,
-    lines: ["The voice service is on it.", `Waiting since ${relative(task.createdAt)}.`],
+    lines: ["The voice service is on it.", `Asked ${relative(task.createdAt)}.`],
   };
 }
 

@@ -7,6 +7,7 @@ import {
   GatewayIntentBits,
   OAuth2Scopes,
   PermissionFlagsBits,
+  type ResponseLike,
 } from "discord.js";
 import type { Log } from "../tasks/ports.ts";
 
@@ -32,8 +33,21 @@ export function createClient(apiUrl: string): Client {
   return new Client({
     intents: [GatewayIntentBits.Guilds, GatewayIntentBits.GuildVoiceStates],
     allowedMentions: { parse: [] },
-    rest: { api: apiUrl, version: "10", timeout: REQUEST_TIMEOUT_MS },
+    rest: { api: apiUrl, version: "10", timeout: REQUEST_TIMEOUT_MS, makeRequest: requestWithFetch },
   });
+}
+
+/**
+ * discord.js brings undici 6, which sends through a process-wide dispatcher. Loading our own undici 8 replaces that one
+ * with its own, which then refuses the multipart bodies of discord.js. Node's fetch takes both.
+ */
+async function requestWithFetch(url: string, init: object): Promise<ResponseLike> {
+  try {
+    return (await fetch(url, init)) as ResponseLike;
+  } catch (error) {
+    // discord.js repeats what was reset, and looks for that in the error itself.
+    throw error instanceof TypeError && error.cause instanceof Error ? error.cause : error;
+  }
 }
 
 /** Logs in and resolves when the guilds are there. Throws TokenRefused. */
@@ -59,11 +73,13 @@ function isTokenRefused(error: unknown): boolean {
   return error instanceof DiscordjsError && error.code === DiscordjsErrorCodes.TokenInvalid;
 }
 
-/** Logs what the connection goes through; rejects when it ended for good. */
-export function watchClient(client: Client, log: Log): Promise<never> {
+/** Logs what the connection goes through until `stop`; rejects when it ended for good. */
+export function watchClient(client: Client, log: Log, stop: AbortSignal): Promise<never> {
   client.on(Events.Error, (error) => log.error({ err: error }, "discord client error"));
   client.on(Events.Warn, (message) => log.warn({ message }, "discord client warning"));
-  client.on(Events.ShardReconnecting, (shard) => log.warn({ shard }, "reconnecting to discord"));
+  client.on(Events.ShardReconnecting, (shard) => {
+    if (!stop.aborted) log.warn({ shard }, "reconnecting to discord");
+  });
   client.on(Events.ShardResume, (shard, replayed) => log.info({ shard, replayed }, "back on discord"));
   const fatal = new Promise<never>((_, reject) => {
     client.once(Events.Invalidated, () => reject(new Error("Discord ended the session for good")));

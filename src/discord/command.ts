@@ -43,7 +43,8 @@ const TOKEN_LIFE_MS = 15 * 60_000;
 /** Answers in public with "thinking"; the answer becomes the card. */
 export async function deferReply(interaction: ChatInputCommandInteraction<"cached">): Promise<Reply> {
   const { resource } = await interaction.deferReply({ withResponse: true });
-  return replyOf(interaction, resource?.message?.id ?? "@original");
+  const { id } = resource?.message ?? (await interaction.fetchReply());
+  return replyOf(interaction, id);
 }
 
 /** Answers a press on a card; further edits of the card may go through this interaction. */

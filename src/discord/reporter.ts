@@ -89,7 +89,10 @@ export class Reporter {
     const wake = new AbortController();
     const lane: Lane = { latest: task, shown: "", closed: false, wake, working: nothing, finished: nothing };
     this.#lanes.set(task.id, lane);
-    lane.finished = this.#follow(lane);
+    lane.finished = this.#follow(lane).catch((error: unknown) => {
+      this.#log.error({ taskId: task.id, err: error }, "a card is not followed any more");
+      this.#lanes.delete(task.id);
+    });
     return lane;
   }
 

@@ -1,13 +1,10 @@
+import { fork, type ChildProcess } from "node:child_process";
 import { availableParallelism } from "node:os";
-import { Worker, type Transferable } from "node:worker_threads";
 import { Semaphore } from "./semaphore.ts";
 
 export type WorkerFailureReason = "timeout" | "crashed" | "threw";
 
-/**
- * A worker gave no answer: it ran out of time, ended or ran out of memory without one ("crashed"), or an error
- * escaped from it ("threw"; the error is the `cause`).
- */
+/** A worker gave no answer: it ran out of time, died or ran out of memory ("crashed"), or an error escaped from it. */
 export class WorkerFailure extends Error {
   override readonly name = "WorkerFailure";
   readonly reason: WorkerFailureReason;
@@ -18,45 +15,54 @@ export class WorkerFailure extends Error {
   }
 }
 
-/** What a worker finds as its `workerData`. What is in `transfer` moves to the worker and is lost to the caller. */
-export type WorkerInput = { value: unknown; transfer: Transferable[] };
-/** `timeoutMs` counts from the worker's start, its loading included; the heap is V8's, in MiB. */
+/** `timeoutMs` counts from the worker's start, its loading included; the heap is V8's old space, in MiB. */
 export type WorkerLimits = { timeoutMs: number; maxHeapMb: number };
 
-/** Workers alive at once, in the whole process: more than there are cores would only take turns. */
-const places = new Semaphore(availableParallelism());
+/** Workers alive at once, in the whole bot: more than there are cores would only take turns. */
+const places = new Semaphore(Math.min(availableParallelism(), 4));
 
 /**
- * Starts the module at `url` in a thread of its own and resolves to the one message it posts. The thread is ended
- * in any case before this settles. Calls beyond one per core wait in order; `makeInput` runs only when the thread
- * starts, so that a waiting call holds no copy. The thread sees no environment variables and its output is dropped.
+ * Starts the module at `url` (a file), sends it `input` and resolves to the one message it sends back. Calls beyond
+ * the few that run at once wait in order, and `input` is copied only when theirs starts. The worker sees no
+ * environment variables, its output is dropped, and it is gone before this settles.
+ *
+ * It is a process, not a thread: a thread that passes its `resourceLimits` fast enough takes the whole bot with it
+ * ("Reached heap limit", Node 24.21), and what a worker reads may be made to do that.
  *
  * @throws {WorkerFailure} when there is no answer; the signal's reason when aborted, waiting or running.
  */
 export async function callInWorker<T>(
   url: URL,
-  makeInput: () => WorkerInput,
+  input: unknown,
   limits: WorkerLimits,
   signal: AbortSignal,
 ): Promise<T> {
-  await using ending = new AsyncDisposableStack();
-  ending.use(await places.acquire(1, signal));
+  using _ = await places.acquire(1, signal);
   signal.throwIfAborted();
-  const { value, transfer } = makeInput();
-  const worker = new Worker(url, {
-    workerData: value,
-    transferList: transfer,
-    resourceLimits: { maxOldGenerationSizeMb: limits.maxHeapMb },
-    execArgv: ["--disable-warning=ExperimentalWarning"],
+  const worker = fork(url, {
+    execArgv: [`--max-old-space-size=${limits.maxHeapMb}`, "--disable-warning=ExperimentalWarning"],
     env: {},
-    stdout: true,
-    stderr: true,
+    serialization: "advanced",
+    stdio: ["ignore", "ignore", "ignore", "ipc"],
   });
-  ending.defer(async () => void (await worker.terminate()));
-  return (await answerOf(worker, limits.timeoutMs, signal)) as T;
+  const gone = new Promise<void>((resolve) => {
+    worker.once("exit", () => resolve());
+    worker.once("error", () => resolve());
+  });
+  try {
+    return (await askWorker(worker, input, limits.timeoutMs, signal)) as T;
+  } finally {
+    worker.kill("SIGKILL");
+    await gone;
+  }
 }
 
-async function answerOf(worker: Worker, timeoutMs: number, signal: AbortSignal): Promise<unknown> {
+async function askWorker(
+  worker: ChildProcess,
+  input: unknown,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<unknown> {
   using cleanup = new DisposableStack();
   return await new Promise((resolve, reject) => {
     const fail = (reason: WorkerFailureReason, message: string, cause?: unknown) =>
@@ -68,14 +74,13 @@ async function answerOf(worker: Worker, timeoutMs: number, signal: AbortSignal):
       clearTimeout(timer);
       signal.removeEventListener("abort", abort);
     });
-    // These stay: an "error" that comes while the worker is being ended would be thrown if nobody listened.
     worker.on("message", resolve);
-    worker.on("messageerror", (error) => fail("threw", "the answer could not be copied", error));
-    worker.on("error", (error: NodeJS.ErrnoException) =>
-      error.code === "ERR_WORKER_OUT_OF_MEMORY"
-        ? fail("crashed", "out of memory", error)
-        : fail("threw", "an error escaped", error),
+    worker.on("error", (error) => fail("crashed", "the worker could not be started or reached", error));
+    // Node ends with code 1 for an error that nobody caught.
+    worker.on("exit", (code, killedBy) =>
+      fail(code === 1 ? "threw" : "crashed", `ended with ${killedBy ?? `code ${code}`} and no answer`),
     );
-    worker.on("exit", (code) => fail("crashed", `ended with code ${code} and no answer`));
+    // A worker that died cannot be written to; its "exit" tells why.
+    worker.send(input as object, () => undefined);
   });
 }

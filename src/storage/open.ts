@@ -1,4 +1,4 @@
-import Keyv, { type KeyvStoreAdapter } from "keyv";
+import { Keyv, type KeyvStoreAdapter } from "keyv";
 import type { Log, SampleStore, TaskStore } from "../tasks/ports.ts";
 import { openDatabase, removeExpired, SqliteAdapter } from "./sqlite-adapter.ts";
 import { KeyvSampleStore, KeyvTaskStore } from "./task-store.ts";

@@ -1,4 +1,4 @@
-import type Keyv from "keyv";
+import type { Keyv } from "keyv";
 import type { Log, SampleStore, TaskStore } from "../tasks/ports.ts";
 import { isOver, type Task } from "../tasks/task.ts";
 import { fromRecord, toRecord } from "./task-schema.ts";

@@ -87,11 +87,13 @@ export class Scheduler {
   #openLater(): void {
     if (this.#opening) return;
     this.#opening = true;
-    const done = () => {
-      this.#opening = false;
-      if (!this.#stop.aborted) this.#pump();
-    };
-    this.#clock.sleep(this.#closedUntil - this.#clock.now(), this.#stop).then(done, done);
+    void this.#pumpWhenOpen();
+  }
+
+  async #pumpWhenOpen(): Promise<void> {
+    await this.#clock.sleep(this.#closedUntil - this.#clock.now(), this.#stop).catch(() => undefined);
+    this.#opening = false;
+    if (!this.#stop.aborted) this.#pump();
   }
 
   #issue(): Permit {
