@@ -33,7 +33,8 @@ const SAMPLES = new URL("samples/", import.meta.url);
 export function readArguments(args: string[]): SandboxArguments {
   const { once, help, text, "text-file": file, sample, speed, pitch } = parse(args);
   if (help) throw new UsageError(USAGE);
-  if (text !== undefined && file !== undefined) throw new UsageError(`Send --text or --text-file, not both.\n\n${USAGE}`);
+  if (text !== undefined && file !== undefined)
+    throw new UsageError(`Send --text or --text-file, not both.\n\n${USAGE}`);
   const bundled = (name: string) => new URL(name, SAMPLES).pathname;
   return {
     once,
@@ -50,7 +51,15 @@ function parse(args: string[]) {
   const text = { type: "string" } as const;
   const flag = { type: "boolean", default: false } as const;
   try {
-    const options = { once: flag, help: flag, text, "text-file": text, sample: text, speed: text, pitch: text };
+    const options = {
+      once: flag,
+      help: flag,
+      text,
+      "text-file": text,
+      sample: text,
+      speed: text,
+      pitch: text,
+    };
     return parseArgs({ args, options }).values;
   } catch (error) {
     throw new UsageError(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
@@ -60,6 +69,7 @@ function parse(args: string[]) {
 function toNumber(name: string, value: string | undefined): number | undefined {
   if (value === undefined) return undefined;
   const number = Number(value);
-  if (value.trim() === "" || Number.isNaN(number)) throw new UsageError(`${name} takes a number, not "${value}".`);
+  if (value.trim() === "" || Number.isNaN(number))
+    throw new UsageError(`${name} takes a number, not "${value}".`);
   return number;
 }

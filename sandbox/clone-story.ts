@@ -52,7 +52,8 @@ async function readOptions({ text, textFile, sample, speed, pitch }: SandboxArgu
 }
 
 function describe({ text, textFile }: SandboxArguments, { sample }: { sample: { name: string } }): string {
-  const what = textFile === undefined ? `a text of ${text?.length} characters` : `the text file ${basename(textFile)}`;
+  const what =
+    textFile === undefined ? `a text of ${text?.length} characters` : `the text file ${basename(textFile)}`;
   return `the sample ${sample.name} and ${what}`;
 }
 
@@ -106,5 +107,7 @@ async function save(
   const wav = readWavParts(bytes);
   if (!wav) throw new Error(`${path} is not a WAV`);
   const seconds = wav.data.byteLength / (wav.sampleRate * wav.channels * (wav.bitsPerSample / 8));
-  print(`\nSaved ${relative(process.cwd(), path)}: ${duration(seconds)} of speech, ${wav.sampleRate} Hz mono. Play it with any player.`);
+  print(
+    `\nSaved ${relative(process.cwd(), path)}: ${duration(seconds)} of speech, ${wav.sampleRate} Hz mono. Play it with any player.`,
+  );
 }

@@ -31,11 +31,18 @@ async function run(args: SandboxArguments, signal: AbortSignal): Promise<void> {
   const posted = await tellClone(stage, args, print, signal);
   if (!posted) process.exitCode = 1;
   if (args.once) return;
-  opened.use(await openControl(CONTROL_FILE, async (more, tell) => void (await tellClone(stage, more, tell, signal))));
-  print('\nEverything stays up. Send more from another terminal:\n\n  npm run sandbox -- --text "Hello there." --speed 1.2');
+  opened.use(
+    await openControl(CONTROL_FILE, async (more, tell) => void (await tellClone(stage, more, tell, signal))),
+  );
+  print(
+    '\nEverything stays up. Send more from another terminal:\n\n  npm run sandbox -- --text "Hello there." --speed 1.2',
+  );
   print("  npm run sandbox -- --text-file story.txt --sample voice.wav\n\nCtrl+C ends it.");
   const ended = bot.ended().then(() => print("\nThe bot ended by itself; its log says why."));
-  await Promise.race([ended, new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }))]);
+  await Promise.race([
+    ended,
+    new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true })),
+  ]);
 }
 
 async function setUp(opened: AsyncDisposableStack): Promise<{ stage: Stage; bot: BotProcess }> {

@@ -1,4 +1,3 @@
-import { UserError } from "../errors.ts";
 import { callInWorker, WorkerFailure } from "../lib/worker-call.ts";
 
 /**
@@ -32,7 +31,7 @@ export class SampleUnreadable extends Error {
 }
 
 const WORKER = new URL("./inspect-worker.ts", import.meta.url);
-/** A good sample takes about 0.1 s with the worker's start; some damaged M4A files keep the parser for ever. */
+/** A good sample takes about 0.2 s with the worker's start; some damaged M4A files keep the parser for ever. */
 const LIMITS = { timeoutMs: 3000, maxHeapMb: 128 };
 
 /**
@@ -52,12 +51,3 @@ export async function inspectSample(bytes: Uint8Array, signal: AbortSignal): Pro
 function unreadable(failure: WorkerFailure): SampleUnreadable {
   return new SampleUnreadable(failure.reason === "timeout" ? "too-slow" : "damaged", failure);
 }
-
-/** The same for the domain: rejects with a UserError `sample_unreadable`, whose cause is the SampleUnreadable. */
-export const sampleInspector = {
-  async inspect(bytes: Uint8Array, signal: AbortSignal): Promise<SampleFacts> {
-    return await inspectSample(bytes, signal).catch((error: unknown) => {
-      throw error instanceof SampleUnreadable ? UserError.of("sample_unreadable").because(error) : error;
-    });
-  },
-};

@@ -43,7 +43,7 @@ export function createClient(apiUrl: string): Client {
  */
 async function requestWithFetch(url: string, init: object): Promise<ResponseLike> {
   try {
-    return (await fetch(url, init)) as ResponseLike;
+    return await fetch(url, init);
   } catch (error) {
     // discord.js repeats what was reset, and looks for that in the error itself.
     throw error instanceof TypeError && error.cause instanceof Error ? error.cause : error;

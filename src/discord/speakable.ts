@@ -8,8 +8,8 @@ export type { NameLookup } from "./speakable-names.ts";
  * Turns what people type in Discord or keep in a .md file into what a reader would say: names for mentions and
  * emoji, sites for links, no Markdown marks. Plain prose comes back as it was, its lines and paragraphs too.
  *
- * Every step is one pass over the text, so that the cost grows with its length whatever is in it. A parser that
- * builds a tree would hold the main thread, and takes "5*6*7" or indented lines for something else.
+ * Every step is one pass over the text, so that the cost grows with its length whatever is in it. It is no CommonMark
+ * parser, because such a one takes "5*6*7" for emphasis and Discord's marks for text.
  */
 export function makeSpeakable(text: string, nameOf: NameLookup): string {
   const hidden = hideCode(tidySpaces(cleanCharacters(text)), nameLinks);

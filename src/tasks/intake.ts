@@ -5,13 +5,13 @@ import { countCharacters } from "./segment-run.ts";
 import type { SampleFacts } from "./task.ts";
 
 /** The API's bounds for a sample (vendor's create-task page): 4.5 MB, 5 to 30 s. */
-export const SAMPLE_MAX_BYTES = 4_500_000;
+const SAMPLE_MAX_BYTES = 4_500_000;
 const SAMPLE_MIN_SECONDS = 5;
 const SAMPLE_MAX_SECONDS = 30;
 /** What counts as exactly 5 or 30 s to a person who trimmed a clip; codecs pad by a few packets. */
 const DURATION_SLACK_SECONDS = 0.1;
-export const TEXT_FILE_MAX_BYTES = 256 * 1024;
-export const TEXT_MAX_CHARACTERS = 100_000;
+const TEXT_FILE_MAX_BYTES = 256 * 1024;
+const TEXT_MAX_CHARACTERS = 100_000;
 export const SPEED = { min: 0.5, max: 2, default: 1 } as const;
 export const PITCH = { min: -1, max: 1, default: 0 } as const;
 
@@ -116,7 +116,7 @@ export class Intake {
         : error;
     }
     const { container, containerName, durationSeconds } = await this.#inspector.inspect(sample, signal);
-    if (container === "other") throw UserError.of("sample_type", { got: `${containerName} audio` });
+    if (container === "other") throw UserError.of("sample_type", { got: containerName });
     checkDuration(durationSeconds);
     const { fileName, contentType } = nameFor(attachment.name, container);
     return { sample, sampleFacts: { fileName, contentType, bytes: sample.byteLength, durationSeconds } };

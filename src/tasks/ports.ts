@@ -117,7 +117,7 @@ export interface SampleInspector {
   inspect(bytes: Uint8Array, signal: AbortSignal): Promise<InspectedSample>;
 }
 /** `container` is "other" for audio that the API does not take; `containerName` is for people. */
-export type InspectedSample = {
+type InspectedSample = {
   container: "wav" | "mp3" | "m4a" | "other";
   containerName: string;
   durationSeconds: number;

@@ -16,7 +16,7 @@ import type { Segment, Task, WaitReason } from "./task.ts";
 import type { RemoteEnd, Watcher } from "./watcher.ts";
 
 /** The vendor's line: shorter texts go to the sync endpoint, the rest to the async one (characters). */
-export const ASYNC_MIN_CHARACTERS = 1_000;
+const ASYNC_MIN_CHARACTERS = 1_000;
 /** Creates that failed after they were sent are repeated this often; each repeat may be charged. */
 const MAX_FAILED_CREATES = 4;
 /** 401 and 403: how long until one task looks whether the operator mended it. */

@@ -43,10 +43,10 @@ export type Segment = {
   possibleDuplicates: number;
 };
 
-export type TaskFailure = { code: ErrorCode; message: string };
+type TaskFailure = { code: ErrorCode; message: string };
 export type DeliveredFile = { fileName: string; audio: AudioFacts };
 
-export type TaskState =
+type TaskState =
   | { name: "queued" }
   | { name: "rendering" }
   | { name: "delivering"; step: "downloading" | "uploading" }

@@ -81,8 +81,7 @@ class Download {
     try {
       for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
         this.#reader.push(chunk);
-        await this.#file.write(chunk, 0, chunk.byteLength, this.#received);
-        this.#received += chunk.byteLength;
+        await this.#write(chunk);
       }
     } catch (error) {
       this.#signal.throwIfAborted();
@@ -91,6 +90,14 @@ class Download {
       return error;
     }
     return undefined;
+  }
+
+  async #write(chunk: Uint8Array): Promise<void> {
+    for (let rest = chunk; rest.byteLength > 0;) {
+      const { bytesWritten } = await this.#file.write(rest, 0, rest.byteLength, this.#received);
+      this.#received += bytesWritten;
+      rest = rest.subarray(bytesWritten);
+    }
   }
 
   #finish(): AudioFacts {
