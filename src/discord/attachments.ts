@@ -3,7 +3,7 @@ import { UserError } from "../errors.ts";
 import { backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
 import { withDeadline } from "../lib/deadline.ts";
-import { readBounded, TooLarge } from "../lib/read-bounded.ts";
+import { discard, readBounded, TooLarge } from "../lib/read-bounded.ts";
 import type { Attachment, Attachments } from "../tasks/ports.ts";
 
 /** Where Discord keeps attachments. */
@@ -54,7 +54,7 @@ export class CdnAttachments implements Attachments, AsyncDisposable {
   async #get(url: URL, maxBytes: number, signal: AbortSignal): Promise<Uint8Array> {
     const response: Dispatcher.ResponseData = await request(url, { dispatcher: this.#dispatcher, signal });
     if (response.statusCode === 200) return await readBounded(response.body, maxBytes);
-    response.body.destroy();
+    discard(response.body);
     throw new Error(`the CDN answered ${response.statusCode}`);
   }
 

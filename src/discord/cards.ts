@@ -179,13 +179,19 @@ function excerpt(text: string): string {
     .replaceAll(/\s+/g, " ")
     .trim();
   const characters = Array.from(line);
-  if (characters.length <= EXCERPT_CHARACTERS && line.length === text.trim().length)
-    return escapeMarkdown(line);
+  const isWhole = characters.length <= EXCERPT_CHARACTERS && text.length <= 4 * EXCERPT_CHARACTERS;
+  if (isWhole) return escapeAll(line);
   const cut = characters
     .slice(0, EXCERPT_CHARACTERS)
     .join("")
     .replace(/\s+\S*$/, "");
-  return `${escapeMarkdown(cut)}…`;
+  return `${escapeAll(cut)}…`;
+}
+
+/** Everything that Discord would format, small print and link texts too. */
+function escapeAll(text: string): string {
+  const every = { heading: true, bulletedList: true, numberedList: true, maskedLink: true };
+  return escapeMarkdown(text, every).replace(/^-#/, "\\-#");
 }
 
 function relative(ms: number): string {

@@ -47,6 +47,7 @@ export class ReplyDelivery implements Delivery {
       const done = advance(task, { type: "delivered", at: this.#clock.now(), file });
       try {
         return await this.#reporter.attach(
+          task,
           done,
           { name: file.fileName, data, contentType: "audio/wav" },
           signal,

@@ -50,18 +50,18 @@ export class Reporter {
 
   /** Shows the task as it is now. Returns at once; the edit follows. */
   show(task: Task): void {
-    const lane = this.#lane(task);
+    const lane = this.#lane(task, false);
     if (lane.closed && !isOver(task)) return;
     lane.latest = task;
     lane.wake.abort();
   }
 
-  /** Posts a task's file together with its last card, in one edit. Rejects with Discord's error. */
-  async attach(task: Task, file: RawFile, signal: AbortSignal): Promise<void> {
-    const lane = this.#lane(task);
+  /** Posts a task's file together with its last card (that of `done`), in one edit. Rejects with Discord's error. */
+  async attach(task: Task, done: Task, file: RawFile, signal: AbortSignal): Promise<void> {
+    const lane = this.#lane(task, true);
     lane.closed = true;
     await lane.working;
-    const card = renderTask(task, this.#clock.now());
+    const card = renderTask(done, this.#clock.now());
     try {
       await this.#editor.edit(
         task.reply,
@@ -82,12 +82,12 @@ export class Reporter {
     await Promise.all([...this.#lanes.values()].map(({ finished }) => finished));
   }
 
-  #lane(task: Task): Lane {
+  #lane(task: Task, closed: boolean): Lane {
     const known = this.#lanes.get(task.id);
     if (known) return known;
     const nothing = Promise.resolve();
     const wake = new AbortController();
-    const lane: Lane = { latest: task, shown: "", closed: false, wake, working: nothing, finished: nothing };
+    const lane: Lane = { latest: task, shown: "", closed, wake, working: nothing, finished: nothing };
     this.#lanes.set(task.id, lane);
     lane.finished = this.#follow(lane).catch((error: unknown) => {
       this.#log.error({ taskId: task.id, err: error }, "a card is not followed any more");
@@ -104,9 +104,10 @@ export class Reporter {
         lane.working = this.#update(lane, task);
         await lane.working;
       }
-      if (lane.latest === task && (isOver(task) || this.#hurry.signal.aborted)) break;
       await this.#rest(EDIT_INTERVAL_MS, this.#hurry.signal);
-      if (lane.latest === task) await this.#untilWoken(lane);
+      if (lane.latest !== task) continue;
+      if (isOver(task) || this.#hurry.signal.aborted) break;
+      await this.#untilWoken(lane);
     }
     this.#lanes.delete(lane.latest.id);
   }

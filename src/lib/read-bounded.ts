@@ -1,3 +1,5 @@
+import type { Readable } from "node:stream";
+
 export class TooLarge extends Error {
   override readonly name = "TooLarge";
 }
@@ -12,4 +14,10 @@ export async function readBounded(body: AsyncIterable<Uint8Array>, maxBytes: num
     chunks.push(chunk);
   }
   return Buffer.concat(chunks, size);
+}
+
+/** Drops a body that nobody will read. Without a listener the error of an aborted body would end the process. */
+export function discard(body: Readable): void {
+  body.on("error", () => undefined);
+  body.destroy();
 }

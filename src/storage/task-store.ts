@@ -1,4 +1,5 @@
 import type { Keyv } from "keyv";
+import { ZodError } from "zod";
 import type { Log, SampleStore, TaskStore } from "../tasks/ports.ts";
 import { isOver, type Task } from "../tasks/task.ts";
 import { fromRecord, toRecord } from "./task-schema.ts";
@@ -58,6 +59,8 @@ export class KeyvTaskStore implements TaskStore {
       const task = await this.get(id);
       return task && !isOver(task) ? task : undefined;
     } catch (error) {
+      // Anything else is the store's own trouble, and no reason to give up a task.
+      if (!(error instanceof ZodError || error instanceof SyntaxError)) throw error;
       this.#log.error({ taskId: id, err: error }, "a stored task is damaged and was left out");
       return undefined;
     }

@@ -6,7 +6,10 @@
 export type Concurrency = {
   /** As many tasks as may be active at once. */
   permits: number;
+  /** Permits taken, for creates that have no answer yet and for accepted tasks that are not over. */
   active: number;
+  /** Of these, the tasks that the API has accepted. */
+  accepted: number;
   /** A number set by the operator is never changed. */
   fixed: boolean;
   /** Accepted tasks to go before one more permit is tried. */
@@ -18,7 +21,7 @@ const ACCEPTS_BETWEEN_TRIES = 50;
 
 export function startConcurrency(limit: "auto" | number): Concurrency {
   const permits = limit === "auto" ? 1 : limit;
-  return { permits, active: 0, fixed: limit !== "auto", acceptsUntilRise: 0 };
+  return { permits, active: 0, accepted: 0, fixed: limit !== "auto", acceptsUntilRise: 0 };
 }
 
 export function hasFreePermit({ permits, active }: Concurrency): boolean {
@@ -29,21 +32,22 @@ export function take(state: Concurrency): Concurrency {
   return { ...state, active: state.active + 1 };
 }
 
-export function giveBack(state: Concurrency): Concurrency {
-  return { ...state, active: Math.max(0, state.active - 1) };
+export function giveBack(state: Concurrency, wasAccepted: boolean): Concurrency {
+  const accepted = wasAccepted ? Math.max(0, state.accepted - 1) : state.accepted;
+  return { ...state, active: Math.max(0, state.active - 1), accepted };
 }
 
 /** The API took a task. `moreWaiting`: others would start now if they might. */
 export function learnAccepted(state: Concurrency, moreWaiting: boolean): Concurrency {
-  if (state.fixed) return state;
+  const accepted = state.accepted + 1;
+  if (state.fixed) return { ...state, accepted };
   const acceptsUntilRise = Math.max(0, state.acceptsUntilRise - 1);
-  const saturated = moreWaiting && state.active >= state.permits;
-  if (!saturated || acceptsUntilRise > 0) return { ...state, acceptsUntilRise };
-  return { ...state, permits: state.permits + 1, acceptsUntilRise };
+  const rises = moreWaiting && accepted >= state.permits && acceptsUntilRise === 0;
+  return { ...state, accepted, acceptsUntilRise, permits: rises ? state.permits + 1 : state.permits };
 }
 
-/** A 429: the tasks that were really active are the limit. The refused one still holds its permit when this is called. */
+/** A 429: the tasks that were really active are the limit. */
 export function learnRefused(state: Concurrency): Concurrency {
   if (state.fixed) return state;
-  return { ...state, permits: Math.max(1, state.active - 1), acceptsUntilRise: ACCEPTS_BETWEEN_TRIES };
+  return { ...state, permits: Math.max(1, state.accepted), acceptsUntilRise: ACCEPTS_BETWEEN_TRIES };
 }

@@ -60,7 +60,9 @@ export class TaskRunner {
       log.error({ taskId: task.id, err: error }, "a task's end could not be saved");
     } finally {
       ended.abort(new Error("the task is over"));
-      await files.remove(task.id);
+      await files.remove(task.id).catch((error: unknown) => {
+        log.warn({ taskId: task.id, err: error }, "a task's files could not be removed");
+      });
     }
   }
 
@@ -75,6 +77,7 @@ export class TaskRunner {
 
   async #work(taskId: string, signal: AbortSignal): Promise<void> {
     for (let tries = 1; ; tries += 1) {
+      signal.throwIfAborted();
       await this.#render(taskId, signal);
       const audio = await this.#collect(taskId, tries, signal);
       if (audio) return await this.#deliver(taskId, audio);

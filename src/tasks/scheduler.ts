@@ -68,7 +68,9 @@ export class Scheduler {
 
   /** A permit for a task that is active at the API already, as after a restart. */
   adopt(): Permit {
-    return this.#issue();
+    const permit = this.#issue();
+    permit.accepted();
+    return permit;
   }
 
   /** Lets nobody through for a while; whoever comes first afterwards finds out whether it works again. */
@@ -99,16 +101,18 @@ export class Scheduler {
   #issue(): Permit {
     this.#concurrency = take(this.#concurrency);
     let held = true;
+    let accepted = false;
     const end = (change: () => void) => {
       if (!held) return;
       held = false;
       change();
-      this.#concurrency = giveBack(this.#concurrency);
+      this.#concurrency = giveBack(this.#concurrency, accepted);
       this.#pump();
     };
     return {
       accepted: () => {
-        if (!held) return;
+        if (!held || accepted) return;
+        accepted = true;
         this.#concurrency = learnAccepted(this.#concurrency, this.#queue.size > 0);
         this.#pump();
       },
@@ -116,7 +120,7 @@ export class Scheduler {
       refused: (retryAfterMs) =>
         end(() => {
           // Where a completion of ours will free the slot there is nothing to time; else look again after a while.
-          const ownSlotWillFree = this.#concurrency.active > 1 && !this.#concurrency.fixed;
+          const ownSlotWillFree = this.#concurrency.accepted > 0 && !this.#concurrency.fixed;
           this.#concurrency = learnRefused(this.#concurrency);
           const wait = retryAfterMs ?? (ownSlotWillFree ? 0 : LOOK_AGAIN_MS);
           this.#closedUntil = Math.max(this.#closedUntil, this.#clock.now() + wait);

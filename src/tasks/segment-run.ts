@@ -49,6 +49,8 @@ export class SegmentRun {
   readonly #taskId: string;
   readonly #index: number;
   #permit: Permit | undefined;
+  /** The task at the API that the permit is held for. */
+  #remoteId: string | undefined;
   #failuresInARow = 0;
 
   constructor(deps: SegmentRunDeps, taskId: string, index: number) {
@@ -128,11 +130,10 @@ export class SegmentRun {
     const { api, journal, clock, kill } = this.#deps;
     const remote = await api.create(request, kill);
     this.#permit?.accepted();
+    this.#remoteId = remote.remoteId;
     const at = { segment: this.#index, at: clock.now() };
     await journal.record(this.#taskId, { type: "submitted", ...at, ...remote });
     this.#deps.log.info({ ...this.#fields(), remoteId: remote.remoteId }, "submitted");
-    // Cancelled in the meantime: the event changed nothing, but the API works on it.
-    if (!journal.current(this.#taskId)) this.#abandon(remote.remoteId);
   }
 
   async #onCreateFailed(segment: Segment, error: unknown): Promise<void> {
@@ -162,6 +163,7 @@ export class SegmentRun {
     const state = journal.current(this.#taskId)?.segments[this.#index]?.state;
     if (state?.name !== "submitted") return;
     this.#permit ??= scheduler.adopt();
+    this.#remoteId = state.remoteId;
     const segment = this.#index;
     const onStarted = async (at: number) =>
       void (await journal.record(this.#taskId, { type: "started", segment, at }));
@@ -169,21 +171,22 @@ export class SegmentRun {
     try {
       end = await watcher.watch(state, onStarted, signal);
     } catch (error) {
-      if (!signal.aborted) throw explain(error);
-      this.#abandon(state.remoteId);
-      throw error;
+      signal.throwIfAborted();
+      this.#remoteId = undefined;
+      throw explain(error);
     }
+    this.#remoteId = undefined;
     this.#permit.release();
     if (end.status === "failed") throw UserError.of("service_failed", { said: quotable(end.error) });
     await journal.record(this.#taskId, { type: "rendered", segment });
   }
 
-  /** Nobody waits for the result any more, but the API still counts the task: its permit goes back when it is over. */
-  #abandon(remoteId: string): void {
-    const permit = this.#permit;
-    this.#permit = undefined;
+  /** Gives the permit back: at once, or when the API says that the task which nobody waits for any more is over. */
+  #leave(): void {
     const { watcher, stop, clock } = this.#deps;
-    if (!permit || stop.aborted) return;
+    const [permit, remoteId] = [this.#permit, this.#remoteId];
+    this.#permit = undefined;
+    if (!permit || remoteId === undefined || stop.aborted) return permit?.release();
     const over = new AbortController();
     const signal = AbortSignal.any([stop, over.signal]);
     const finish = () => {
@@ -201,11 +204,6 @@ export class SegmentRun {
     maybeCreated: boolean;
   }): Promise<void> {
     await this.#deps.journal.record(this.#taskId, { type: "held", segment: this.#index, ...how });
-  }
-
-  #leave(): void {
-    this.#permit?.release();
-    this.#permit = undefined;
   }
 
   #fields(): { taskId: string; segment: number } {

@@ -118,8 +118,9 @@ export function advance(task: Task, event: TaskEvent): Task {
     case "resumed":
       return event.deadlineAt > task.deadlineAt ? { ...task, deadlineAt: event.deadlineAt } : task;
     case "delivering":
-      return isRendered(task) ? { ...task, state: { name: "delivering", step: event.step } } : task;
+      return startDelivering(task, event.step);
     case "delivered":
+      if (task.state.name !== "delivering") return task;
       return { ...task, state: { name: "done", at: event.at, file: event.file } };
     case "failed":
       return { ...task, state: { name: "failed", at: event.at, failure: event.failure } };
@@ -130,6 +131,11 @@ export function advance(task: Task, event: TaskEvent): Task {
     default:
       return advanceSegment(task, event);
   }
+}
+
+function startDelivering(task: Task, step: "downloading" | "uploading"): Task {
+  const isThere = task.state.name === "delivering" && task.state.step === step;
+  return isRendered(task) && !isThere ? { ...task, state: { name: "delivering", step } } : task;
 }
 
 type SegmentEvent = Extract<TaskEvent, { segment: number }>;

@@ -70,7 +70,8 @@ export class Watcher {
     try {
       await this.#clock.sleep(this.#pause(estimatedCompletion), AbortSignal.any([signal, sleeper.signal]));
     } catch (error) {
-      if (signal.aborted || !sleeper.signal.aborted) throw error;
+      signal.throwIfAborted();
+      if (!sleeper.signal.aborted) throw error;
     } finally {
       this.#sleepers.delete(remoteId);
     }

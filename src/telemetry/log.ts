@@ -33,11 +33,12 @@ const CAUSES_SHOWN = 4;
 
 /** discord.js errors carry the request's body and an URL with the interaction token: only these fields pass. */
 function serializeError(error: unknown, depth = 0): Facts {
-  if (!(error instanceof Error)) return { message: String(error).slice(0, 500) };
+  if (!(error instanceof Error)) return { message: hideTokens(String(error)).slice(0, 500) };
   const { code, status, method, reason } = error as Error & Facts;
   const facts: Facts = { type: error.name, message: hideTokens(error.message).slice(0, 2_000) };
   for (const [name, value] of Object.entries({ code, status, method, reason })) {
-    if (typeof value === "string" || typeof value === "number") facts[name] = value;
+    if (typeof value === "number") facts[name] = value;
+    else if (typeof value === "string") facts[name] = hideTokens(value).slice(0, 500);
   }
   if (error.name !== "UserError") facts["stack"] = hideTokens(stdSerializers.err(error).stack ?? "");
   if (error.cause !== undefined && depth < CAUSES_SHOWN)
@@ -50,5 +51,5 @@ function hideTokens(text: string): string {
   return text
     .replaceAll(/(\/(?:webhooks|interactions)\/\d+\/)[\w.-]+/g, "$1[hidden]")
     .replaceAll(/\b[\w-]{20,}\.[\w-]{4,}\.[\w-]{20,}\b/g, "[hidden]")
-    .replaceAll(/Bearer \S+/g, "Bearer [hidden]");
+    .replaceAll(/Bearer \S+/gi, "Bearer [hidden]");
 }

@@ -4,6 +4,7 @@ import { WavInvalid, WavReader } from "../audio/wav.ts";
 import { backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
 import { withDeadline } from "../lib/deadline.ts";
+import { discard } from "../lib/read-bounded.ts";
 import { VoiceApiFailure } from "../tasks/ports.ts";
 import type { AudioFacts } from "../tasks/task.ts";
 
@@ -70,7 +71,7 @@ class Download {
   #continues({ statusCode, headers, body }: Response): boolean {
     if (statusCode !== 206) return false;
     if (String(headers["content-range"]).startsWith(`bytes ${this.#received}-`)) return true;
-    body.destroy();
+    discard(body);
     throw new VoiceApiFailure("bad-audio", "the server went on at another place than asked");
   }
 
@@ -128,7 +129,7 @@ function badAudio(cause: unknown): VoiceApiFailure {
 function refuseOtherTypes({ headers, statusCode, body }: Response): void {
   const type = String(headers["content-type"] ?? "").toLowerCase();
   if (/^(audio\/(x-|vnd\.)?wave?|application\/octet-stream|$)/.test(type)) return;
-  body.destroy();
+  discard(body);
   throw new VoiceApiFailure("unexpected-answer", `the audio came as ${type.slice(0, 100)}`, {
     status: statusCode,
   });

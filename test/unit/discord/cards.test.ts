@@ -1,0 +1,307 @@
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import {
+  fromCustomId,
+  inDuration,
+  inMegabytes,
+  renderError,
+  renderTask,
+  toCustomId,
+} from "../../../src/discord/cards.ts";
+import { UserError } from "../../../src/errors.ts";
+import type { SegmentState, Task, WaitReason } from "../../../src/tasks/task.ts";
+import { makeTask, START, tasks, waiting } from "../arbitrary-task.ts";
+
+/** A card as a person reads it. */
+function read(task: Task, now = START) {
+  const { embeds, components } = renderTask(task, now);
+  const rows = (components ?? []) as { components: { label: string; custom_id: string }[] }[];
+  const [embed] = embeds;
+  const [who, excerpt, blank, ...lines] = (embed?.description ?? "").split("\n");
+  expect([embeds.length, blank]).toEqual([1, ""]);
+  return {
+    title: embed?.title,
+    who,
+    excerpt,
+    lines,
+    fields: embed?.fields?.map(({ name, value }) => `${name}: ${value}`),
+    footer: embed?.footer?.text,
+    buttons: rows.flatMap((row) => row.components.map((button) => `${button.label} ${button.custom_id}`)),
+  };
+}
+
+const { id } = makeTask();
+const CANCEL = [`Cancel 1:cancel:${id}`];
+const asked = `<t:${START / 1_000}:R>`;
+const submitted = (more: object = {}): SegmentState => ({
+  name: "submitted",
+  remoteId: "r",
+  at: START,
+  ...more,
+});
+
+test("the whole card of a new task", () => {
+  expect(read(makeTask({ pitch: -0.5, speed: 1.25 }))).toEqual({
+    title: "Queued",
+    who: "<@800000000000000001> asked me to read:",
+    excerpt: "> The lighthouse keeper climbed the stairs.",
+    lines: ["It starts as soon as it is its turn.", expect.stringContaining(asked)],
+    fields: [
+      "Voice: voice.wav (10.0 s)",
+      "Text: 41 characters",
+      expect.stringMatching(/^Speed .*1\.25×.*−0\.5$/),
+    ],
+    footer: `AI-generated voice · ${id}`,
+    buttons: CANCEL,
+  });
+});
+
+test("nobody is pinged by a card, and an edit takes an earlier text away", () => {
+  const expected = { content: "", allowed_mentions: { parse: [] } };
+  expect(renderTask(makeTask({ text: "@everyone <@1>" }), START)).toMatchObject(expected);
+  expect(renderError(UserError.of("text_missing"))).toMatchObject(expected);
+});
+
+describe("titles, lines and buttons", () => {
+  test.each<[WaitReason, RegExp]>([
+    ["turn", /its turn/],
+    ["slot", /free slot at the voice service/],
+    ["key", /^Paused: .*key.*operator/],
+    ["plan", /^Paused: .*plan.*operator/],
+    ["service", /does not answer right now.*nothing is lost/],
+  ])("waiting for %s", (reason, line) => {
+    const card = read(makeTask({}, waiting(reason)));
+    expect([card.title, card.buttons]).toEqual(["Queued", CANCEL]);
+    expect(card.lines[0]).toMatch(line);
+    expect(card.lines[1]).toContain(asked);
+  });
+
+  test.each<[string, SegmentState, number, string, RegExp]>([
+    ["submitting", { name: "submitting" }, 0, "Processing", /is on it/],
+    ["submitted", submitted(), 0, "Submitted", /has it and starts soon/],
+    ["started", submitted({ startedAt: START }), 0, "Processing", /^Started <t:1800000000:R>\.$/],
+    [
+      "halfway",
+      submitted({ startedAt: START, estimatedCompletion: START + 100_000 }),
+      50_000,
+      "Processing",
+      /^▰▰▰▰▰▱▱▱▱▱$/,
+    ],
+    ["late", submitted({ startedAt: START, estimatedCompletion: START + 1 }), 5_000, "Processing", /^▰{9}▱$/],
+    [
+      "early by the clocks",
+      submitted({ startedAt: START, estimatedCompletion: START + 9 }),
+      -50,
+      "Processing",
+      /^▱{10}$/,
+    ],
+    [
+      "no time at all",
+      submitted({ startedAt: START, estimatedCompletion: START }),
+      -1,
+      "Processing",
+      /^▱{10}$/,
+    ],
+    ["rendered", { name: "rendered", remoteId: "r" }, 0, "Downloading", /ready and on its way/],
+  ])("%s", (_name, state, later, title, line) => {
+    const card = read(makeTask({ state: { name: "rendering" } }, state), START + later);
+    expect([card.title, card.buttons]).toEqual([title, CANCEL]);
+    expect(card.lines[0]).toMatch(line);
+  });
+
+  test("what takes longer than estimated says so", () => {
+    const state = submitted({ startedAt: START, estimatedCompletion: START + 1_000 });
+    const lineAt = (now: number) => read(makeTask({ state: { name: "rendering" } }, state), now).lines[1];
+    expect(lineAt(START + 999)).toContain("Expected <t:1800000001:R>");
+    expect(lineAt(START + 1_000)).toContain("longer than estimated");
+  });
+
+  test.each<[string, Task["state"], string, RegExp, string[]]>([
+    ["downloading", { name: "delivering", step: "downloading" }, "Downloading", /on its way/, []],
+    ["uploading", { name: "delivering", step: "uploading" }, "Posting", /on its way/, []],
+    [
+      "done",
+      {
+        name: "done",
+        at: START + 83_000,
+        file: { fileName: "a.wav", audio: { bytes: 8_820_044, durationSeconds: 200 } },
+      },
+      "Done",
+      /^3 min 20 s of speech, 8\.8 MB, ready after 1 min 23 s\.$/,
+      [],
+    ],
+    [
+      "failed",
+      { name: "failed", at: START, failure: { code: "deadline", message: "Not ready. Retry." } },
+      "Not finished",
+      /^Not ready\. Retry\.$/,
+      [`Retry 1:retry:${id}`],
+    ],
+    [
+      "cancelled by its owner",
+      { name: "cancelled", at: START, byUserId: makeTask().userId },
+      "Cancelled",
+      /^Cancelled <t:1800000000:R>\.$/,
+      [],
+    ],
+    [
+      "cancelled by a moderator",
+      { name: "cancelled", at: START, byUserId: "42" },
+      "Cancelled",
+      /^Cancelled by <@42> <t:1800000000:R>\.$/,
+      [],
+    ],
+  ])("%s", (_name, state, title, line, buttons) => {
+    const card = read(makeTask({ state }, { name: "rendered", remoteId: "r" }));
+    expect([card.title, card.buttons]).toEqual([title, buttons]);
+    expect(card.lines.join("\n")).toMatch(line);
+  });
+
+  test("of several segments the least advanced one is shown", () => {
+    const [segment] = makeTask().segments;
+    const show = (...states: SegmentState[]) =>
+      read(
+        makeTask({
+          state: { name: "rendering" },
+          segments: states.flatMap((state) => (segment ? [{ ...segment, state }] : [])),
+        }),
+      ).title;
+    const rendered: SegmentState = { name: "rendered" };
+    expect(show(rendered, submitted({ startedAt: 1 }), waiting())).toBe("Queued");
+    expect(show(rendered, submitted(), { name: "submitting" })).toBe("Processing");
+    expect(show(rendered, submitted({ startedAt: 1 }), submitted())).toBe("Submitted");
+    expect(show(rendered, submitted({ startedAt: 1 }))).toBe("Processing");
+    expect(show(rendered, rendered)).toBe("Downloading");
+  });
+});
+
+describe("the excerpt", () => {
+  const excerptOf = (text: string) => read(makeTask({ text })).excerpt?.replace(/^> /, "");
+
+  test("is the whole text when that is short, on one line", () => {
+    expect(excerptOf("  One\n\ntwo\tthree.\n")).toBe("One two three.");
+    expect(excerptOf("a".repeat(180))).toBe("a".repeat(180));
+  });
+
+  test("is cut between words, and says so", () => {
+    expect(excerptOf("word ".repeat(50))).toBe(`${"word ".repeat(36).trim()}…`);
+    expect(excerptOf("words ".repeat(50))).toBe(`${"words ".repeat(30).trim()}…`);
+    expect(excerptOf(`${"a".repeat(170)} bcdefghijklmnop`)).toBe(`${"a".repeat(170)}…`);
+  });
+
+  test("cuts no character in two", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "grapheme", minLength: 150, maxLength: 1_000 }), (text) => {
+        expect(excerptOf(text.replaceAll(/\s/g, " "))?.isWellFormed()).toBe(true);
+      }),
+    );
+    expect(excerptOf("😀".repeat(2_000))).toBe(`${"😀".repeat(180)}…`);
+  });
+
+  test("holds nothing that Discord would format", () => {
+    expect(excerptOf("**a** _b_ ~~c~~ ||d|| `e`")).toBe(
+      "\\*\\*a\\*\\* \\_b\\_ \\~\\~c\\~\\~ \\|\\|d\\|\\| \\`e\\`",
+    );
+  });
+
+  test.each(["# A heading", "-# small print", "- an item", "[a link](https://example.com)"])(
+    "does not format %j either",
+    (text) => expect(excerptOf(text)).toContain("\\"),
+  );
+
+  test("the sample's name is escaped too", () => {
+    const card = read(makeTask({ sample: { ...makeTask().sample, fileName: "__my__*voice*.wav" } }));
+    expect(card.fields?.[0]).toBe("Voice: \\_\\_my\\_\\_\\*voice\\*.wav (10.0 s)");
+  });
+});
+
+test("no task makes a card that Discord refuses", () => {
+  const clean = tasks.map((task) =>
+    task.state.name === "failed"
+      ? { ...task, state: { ...task.state, failure: { ...task.state.failure, message: "No." } } }
+      : task,
+  );
+  const texts = fc.oneof(
+    fc.string({ unit: "binary", minLength: 1, maxLength: 3_000, size: "max" }),
+    fc.constantFrom("*", "_", "`", "\n", " ", "|", "👩‍👩‍👧‍👦", "> ").map((part) => part.repeat(20_000)),
+  );
+  const names = fc.oneof(
+    fc.string({ unit: "grapheme", minLength: 1, maxLength: 84 }),
+    fc.constantFrom("*", "_", "`", "|", "\\").map((mark) => mark.repeat(84)),
+  );
+  fc.assert(
+    fc.property(clean, texts, names, fc.integer({ min: 0, max: START * 2 }), (task, text, fileName, now) => {
+      const card = renderTask({ ...task, text, sample: { ...task.sample, fileName } }, now);
+      const [embed] = card.embeds;
+      const fields = embed?.fields ?? [];
+      expect(embed?.title?.length).toBeLessThanOrEqual(256);
+      expect(embed?.description?.length).toBeLessThanOrEqual(4_096);
+      expect(embed?.footer?.text.length).toBeLessThanOrEqual(2_048);
+      expect(fields.length).toBeLessThanOrEqual(25);
+      for (const { name, value } of fields) {
+        expect(name.length).toBeLessThanOrEqual(256);
+        expect(value.trim()).not.toBe("");
+        expect(value.length).toBeLessThanOrEqual(1_024);
+      }
+      const parts = [
+        embed?.title,
+        embed?.description,
+        embed?.footer?.text,
+        ...fields.flatMap(({ name, value }) => [name, value]),
+      ];
+      expect(parts.join("").length).toBeLessThanOrEqual(6_000);
+    }),
+  );
+});
+
+describe("custom ids", () => {
+  test("come back as what they were made of", () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom("cancel" as const, "retry" as const),
+        fc.stringMatching(/^[\w-]{1,64}$/),
+        (action, taskId) => {
+          const customId = toCustomId(action, taskId);
+          expect(customId.length).toBeLessThanOrEqual(100);
+          expect(fromCustomId(customId)).toEqual({ action, taskId });
+        },
+      ),
+    );
+  });
+
+  test.each([
+    "",
+    "cancel:abc",
+    "0:cancel:abc",
+    "2:cancel:abc",
+    "11:cancel:abc",
+    "1:delete:abc",
+    "1:cancel:",
+    "1:cancel:a:b",
+    "1:cancel:../x",
+    "1:cancel:abc\n",
+    "\n1:cancel:abc",
+    `1:cancel:${"a".repeat(65)}`,
+  ])("%j is not ours", (customId) => {
+    expect(fromCustomId(customId)).toBeUndefined();
+  });
+});
+
+test("an error on its own says what happened and offers nothing to press", () => {
+  const error = UserError.of("sample_too_short", { seconds: "3.2 seconds" });
+  expect(renderError(error)).toMatchObject({ embeds: [{ description: error.message }], components: [] });
+  expect(error.message).toContain("3.2 seconds");
+});
+
+test.each([
+  [0, "1 s"],
+  [41.4, "41 s"],
+  [59.6, "1 min"],
+  [200, "3 min 20 s"],
+  [7_201, "120 min 1 s"],
+])("%d seconds are %s", (seconds, expected) => expect(inDuration(seconds)).toBe(expected));
+
+test.each([
+  [0, "0.0 MB"],
+  [8_820_044, "8.8 MB"],
+])("%d bytes are %s", (bytes, expected) => expect(inMegabytes(bytes)).toBe(expected));

@@ -1,0 +1,164 @@
+import { setImmediate } from "node:timers/promises";
+import { TaskJournal } from "../../../src/tasks/journal.ts";
+import type {
+  CloneRequest,
+  Delivery,
+  RemoteStatus,
+  RemoteTask,
+  SampleStore,
+  TaskStore,
+  VoiceApi,
+  WorkFiles,
+} from "../../../src/tasks/ports.ts";
+import { TaskRunner } from "../../../src/tasks/runner.ts";
+import { Scheduler } from "../../../src/tasks/scheduler.ts";
+import { isOver, type AudioFacts, type DeliveredFile, type Task } from "../../../src/tasks/task.ts";
+import { Watcher } from "../../../src/tasks/watcher.ts";
+import { ManualClock } from "../manual-clock.ts";
+
+const AUDIO: AudioFacts = { bytes: 441_044, durationSeconds: 10 };
+
+/** Keeps copies, as a real store does. `broken` says which call fails. */
+export class FakeTaskStore implements TaskStore {
+  readonly tasks = new Map<string, Task>();
+  readonly saved: Task[] = [];
+  broken: "save" | "get" | undefined;
+  gets = 0;
+
+  async save(task: Task): Promise<void> {
+    await setImmediate();
+    if (this.broken === "save") throw new Error("the disk is full");
+    this.tasks.set(task.id, structuredClone(task));
+    this.saved.push(structuredClone(task));
+  }
+
+  async get(id: string): Promise<Task | undefined> {
+    await setImmediate();
+    this.gets += 1;
+    if (this.broken === "get") throw new Error("the disk is gone");
+    return structuredClone(this.tasks.get(id));
+  }
+
+  async unfinished(): Promise<Task[]> {
+    const tasks = [...this.tasks.values()].filter((task) => !isOver(task));
+    return structuredClone(tasks).sort((a, b) => a.createdAt - b.createdAt);
+  }
+}
+
+/** What a test makes the API do; every call is noted. Without a script a create is accepted and then pending. */
+export class FakeVoiceApi implements VoiceApi {
+  readonly calls: string[] = [];
+  readonly requests: CloneRequest[] = [];
+  onCreate: (number: number, signal: AbortSignal) => Promise<RemoteTask> | RemoteTask = (number) => ({
+    remoteId: `r${number}`,
+    estimatedCompletion: undefined,
+  });
+  onClone: (number: number) => Promise<AudioFacts> | AudioFacts = () => AUDIO;
+  onStatus: (remoteId: string) => Promise<RemoteStatus> | RemoteStatus = () => ({ status: "completed" });
+  onDownload: (number: number) => Promise<AudioFacts> | AudioFacts = () => AUDIO;
+
+  count(name: string): number {
+    return this.calls.filter((call) => call.startsWith(name)).length;
+  }
+
+  async clone(request: CloneRequest): Promise<AudioFacts> {
+    this.requests.push(request);
+    this.calls.push("clone");
+    return await this.onClone(this.count("clone"));
+  }
+
+  async create(request: CloneRequest, signal: AbortSignal): Promise<RemoteTask> {
+    this.requests.push(request);
+    this.calls.push("create");
+    return await this.onCreate(this.count("create"), signal);
+  }
+
+  async status(remoteId: string): Promise<RemoteStatus> {
+    this.calls.push(`status ${remoteId}`);
+    return await this.onStatus(remoteId);
+  }
+
+  async download(remoteId: string): Promise<AudioFacts> {
+    this.calls.push(`download ${remoteId}`);
+    return await this.onDownload(this.count("download"));
+  }
+}
+
+class FakeSamples implements SampleStore {
+  readonly kept = new Map<string, Uint8Array>();
+  async save(taskId: string, bytes: Uint8Array): Promise<void> {
+    this.kept.set(taskId, bytes);
+  }
+  async get(taskId: string): Promise<Uint8Array | undefined> {
+    return this.kept.get(taskId);
+  }
+  async delete(taskId: string): Promise<void> {
+    this.kept.delete(taskId);
+  }
+}
+
+class FakeFiles implements WorkFiles {
+  readonly #whole = new Map<string, AudioFacts>();
+  onRemove: () => Promise<void> = async () => undefined;
+  path(taskId: string, segment: number): string {
+    return `${taskId}/${segment}.wav`;
+  }
+  find(taskId: string, segment: number): AudioFacts | undefined {
+    return this.#whole.get(this.path(taskId, segment));
+  }
+  keep(taskId: string, segment: number, facts: AudioFacts): void {
+    this.#whole.set(this.path(taskId, segment), facts);
+  }
+  async remove(taskId: string): Promise<void> {
+    for (const path of this.#whole.keys()) if (path.startsWith(`${taskId}/`)) this.#whole.delete(path);
+    await this.onRemove();
+  }
+}
+
+class FakeDelivery implements Delivery {
+  readonly posted: string[] = [];
+  onDeliver: () => Promise<void> = async () => undefined;
+  async deliver(
+    task: Task,
+    { path: _path, ...audio }: AudioFacts & { path: string },
+  ): Promise<DeliveredFile> {
+    await this.onDeliver();
+    this.posted.push(task.id);
+    return { fileName: `${task.id}.wav`, audio };
+  }
+}
+
+export type LogLine = { level: string; fields: object; message: string };
+
+/** The domain with a world in memory. `store` may be one that an earlier world left. */
+export function makeWorld(options: { limit?: "auto" | number; store?: FakeTaskStore } = {}) {
+  const store = options.store ?? new FakeTaskStore();
+  const clock = new ManualClock();
+  const lines: LogLine[] = [];
+  const line = (level: string) => (fields: object, message: string) =>
+    void lines.push({ level, fields, message });
+  const log = { info: line("info"), warn: line("warn"), error: line("error") };
+  const [stop, kill] = [new AbortController(), new AbortController()];
+  const [api, samples, files, delivery] = [
+    new FakeVoiceApi(),
+    new FakeSamples(),
+    new FakeFiles(),
+    new FakeDelivery(),
+  ];
+  const journal = new TaskJournal(store);
+  const scheduler = new Scheduler(options.limit ?? 3, clock, stop.signal);
+  const watcher = new Watcher({ api, clock, log, pollMs: 30_000, random: () => 0.5 });
+  const deps = { journal, scheduler, watcher, api, samples, files, delivery, clock, log };
+  const runner = new TaskRunner({ ...deps, stop: stop.signal, kill: kill.signal, deadlineMs: 7_200_000 });
+  /** Saves a task with its sample, as the service does, and starts it. */
+  const submit = async (task: Task) => {
+    samples.kept.set(task.id, new Uint8Array([1, 2, 3]));
+    await journal.open(task);
+    runner.start(task);
+  };
+  const cancel = async (taskId: string) => {
+    await journal.record(taskId, { type: "cancelled", at: clock.now(), byUserId: "1" });
+    runner.end(taskId);
+  };
+  return { ...deps, store, lines, stop, kill, runner, submit, cancel };
+}
