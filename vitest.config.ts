@@ -5,6 +5,7 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     testTimeout: 30_000,
     hookTimeout: 30_000,
-    reporters: ["default"],
+    // End-to-end tests mostly wait for sockets and processes, so more of them than cores run side by side.
+    maxWorkers: 4,
   },
 });

@@ -1,11 +1,12 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
+import { dirname } from "node:path";
 import { finished } from "node:stream/promises";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
 const STOP_LIMIT_MS = 12_000;
 
 /** The real bot as a process of its own, told everything through its environment. */
@@ -21,8 +22,9 @@ export class BotProcess implements AsyncDisposable {
   /** Starts it as `npm start` does and resolves when it says that it is ready. Its log goes to `logFile`. */
   static async start(env: Record<string, string>, logFile: string): Promise<BotProcess> {
     const { PATH = "", HOME = "" } = process.env;
-    const child = spawn(process.execPath, ["src/main.ts"], {
-      cwd: ROOT,
+    // Not in the project's folder: an .env that is there is for the real bot.
+    const child = spawn(process.execPath, [MAIN], {
+      cwd: dirname(logFile),
       env: { PATH, HOME, ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });

@@ -4,7 +4,7 @@ import { buttons, commands } from "../commands/index.ts";
 import { sampleInspector } from "./audio/sample-inspector.ts";
 import type { Config } from "./config.ts";
 import { CdnAttachments } from "./discord/attachments.ts";
-import { connect, createClient, inviteLink, watchClient } from "./discord/client.ts";
+import { connect, createClient, inviteLink, isConnected, watchClient } from "./discord/client.ts";
 import { ReplyDelivery } from "./discord/delivery.ts";
 import { registerCommands } from "./discord/register.ts";
 import { ReplyEditor } from "./discord/reply-editor.ts";
@@ -49,20 +49,21 @@ export async function startApp(config: Config, log: Logger, clock: Clock): Promi
   const { client, storage } = world;
 
   const editor = new ReplyEditor(client, clock);
-  const reporter = new Reporter({ editor, clock, log, stop: phases.kill });
-  const domain = buildTasks(base, world, new ReplyDelivery(reporter, clock));
+  const told = (taskId: string) => storage.tasks.settle(taskId);
+  const reporter = new Reporter({ editor, clock, log, told, stop: phases.kill });
+  const domain = buildTasks(base, world, new ReplyDelivery(reporter, editor, clock));
   domain.journal.changes.on("changed", (task) => reporter.show(task));
   const router = new Router({ commands, buttons, services: { tasks: domain.tasks }, log, stop: phases.stop });
   router.listen(client);
 
   const wake = (remoteId: string) => domain.watcher.wake(remoteId);
-  const http = createServer({ isReady: () => client.isReady(), webhooks: world.webhooks, wake, log });
+  const http = createServer({ isReady: () => isConnected(client), webhooks: world.webhooks, wake, log });
   opened.defer(() => http.close());
   const httpPort = config.http.port === undefined ? undefined : await listen(http, config.http.port);
   if (httpPort !== undefined) log.info({ port: httpPort }, "listening");
 
   const fatal = watchClient(client, log, phases.stop);
-  const ready = await connect(client, config.discord.token);
+  const ready = await Promise.race([connect(client, config.discord.token), fatal]);
   await registerCommands(ready, commands, config.discord.guildId, log);
   const resumed = await resumeTasks(domain.journal, domain.runner, clock);
   log.info(

@@ -52,7 +52,7 @@ const schema = z
     TASK_DEADLINE_MINUTES: minutes.default(120),
     STORAGE_URL: z
       .string()
-      .regex(/^(memory:|sqlite:.+)$/)
+      .regex(/^(memory:|sqlite:(?!:memory:).+)$/)
       .max(1_000)
       .default("sqlite:data/mynah.db"),
     TEMP_DIR: z.string().min(1).max(1_000).default("data/tmp"),

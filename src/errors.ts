@@ -13,13 +13,13 @@ const SENTENCES = {
   text_file_type: (d: { file: string }) =>
     `I can read plain text files, .txt or .md, and “${d.file}” is neither. Save it as plain text and attach it again.`,
   text_file_too_large: (d: { size: string }) =>
-    `The text file is ${d.size} and I can take up to 256 KiB. Split it and send the parts one by one.`,
+    `The text file is ${d.size}, and I can take up to 256 KiB. Split it and send the parts one by one.`,
   text_not_utf8: () =>
     "I cannot read the letters in this text file, because it is not saved as UTF-8. In your editor choose “Save as”, pick UTF-8 as the encoding, and attach it again.",
   sample_type: (d: { got: string }) =>
     `The sample is ${d.got}, and I can use WAV, MP3 or M4A. Convert it to one of these and attach it again.`,
   sample_too_large: (d: { size: string }) =>
-    `The sample is ${d.size} and the limit is 4.5 MB. A shorter recording, or the same one as MP3, will fit.`,
+    `The sample is ${d.size}, and the limit is 4.5 MB. A shorter recording, or the same one as MP3, will fit.`,
   sample_unreadable: () =>
     "I cannot play this sample: the file seems to be damaged or is not audio. Save it again as WAV, MP3 or M4A and attach it.",
   sample_too_short: (d: { seconds: string }) =>
@@ -30,6 +30,8 @@ const SENTENCES = {
     `I could not fetch “${d.file}” from Discord. Attach it again in a moment.`,
   speed_range: () => "`speed` goes from 0.5 (half as fast) to 2 (twice as fast). Choose a value in between.",
   pitch_range: () => "`pitch` goes from -1 (lower) to 1 (higher). Choose a value in between.",
+  bot_permissions: (d: { missing: string }) =>
+    `I cannot work in this channel yet: I need ${d.missing}. A moderator can allow that in the channel's settings, or you can try another channel.`,
   guild_only: () => "I work inside a server. Use the command in one of its channels.",
 
   // What the voice service answered.
@@ -57,8 +59,9 @@ const SENTENCES = {
   deadline: (d: { limit: string }) =>
     `This was not ready after ${d.limit}, so I stopped waiting. Retry sends it again.`,
   stopped: () => "I was shut down before this was finished and could not keep it. Send it again in a minute.",
-  message_gone: () => "The message for the result is gone, so there was nowhere to post it.",
-  upload_refused: () => "Discord did not take the result. Retry renders and posts it again.",
+  message_gone: () =>
+    "The message for the result is gone or out of my reach, so there was nowhere to post it.",
+  upload_refused: () => "Discord did not take the result. Retry posts it again.",
 
   sample_lost: () =>
     "I no longer have the voice sample of this task. Start a new one with /clone and attach it again.",
@@ -68,13 +71,30 @@ const SENTENCES = {
     "I no longer have this task; finished ones are kept for 7 days. Start a new one with /clone.",
   task_not_yours: () => "This task belongs to someone else. Its owner and the moderators can change it.",
   task_already_over: () => "This task is already over, so there is nothing to cancel.",
-  task_not_retryable: () => "This task did not fail, so there is nothing to try again.",
+  task_being_posted: () => "The result is on its way to the channel, so it is too late to cancel.",
+  task_not_retryable: () => "This task did not fail in a way that Retry can mend. Start a new one with /clone.",
   unknown_command: () => "I do not know this command any more. Type / to see what I can do now.",
   unknown_button: () => "This button is from an older version of me. Use the command again for a new one.",
   restarting: () => "I am restarting right now. Try again in a minute.",
   unexpected: () =>
     "Something went wrong on my side, and the bot's operator has a note about it. Try again in a moment.",
 } as const;
+
+/** Failures that the same sample and text would meet again, or that left nothing to try with. */
+const FINAL: readonly string[] = [
+  "sample_refused",
+  "sample_refused_size",
+  "sample_lost",
+  "text_refused",
+  "result_too_large",
+  "message_gone",
+  "stopped",
+];
+
+/** Whether Retry can help after a task failed with this code. */
+export function isRetryable(code: ErrorCode): boolean {
+  return !FINAL.includes(code);
+}
 
 type Sentences = typeof SENTENCES;
 export type ErrorCode = keyof Sentences;

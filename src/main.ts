@@ -10,23 +10,38 @@ const EXIT_CONFIG = 78;
 const STOP_LIMIT_MS = 10_000;
 
 async function main(): Promise<void> {
+  loadEnvFile();
   const config = readConfig(process.env);
   const log = createLog(config.logLevel);
-  const app = await startApp(config, log, systemClock);
-  const ended = new Promise<void>((resolve) => {
+  process.on("uncaughtException", (error) => {
+    log.fatal({ err: error }, "an error escaped; tasks are saved and go on after the next start");
+    process.exit(1);
+  });
+  const asked = new Promise<void>((resolve) => {
     const stop = (signal: string) => {
       log.info({ signal }, "stopping");
+      setTimeout(() => process.exit(1), STOP_LIMIT_MS).unref();
       resolve();
     };
     process.once("SIGTERM", stop).once("SIGINT", stop);
   });
+  const app = await startApp(config, log, systemClock);
   try {
-    await Promise.race([ended, app.fatal]);
+    await Promise.race([asked, app.fatal]);
   } catch (error) {
     log.fatal({ err: error }, "the bot cannot go on");
     process.exitCode = 1;
   }
   await stopInTime(app);
+}
+
+/** Node's own reader of .env files; what the environment says already stays. */
+function loadEnvFile(): void {
+  try {
+    process.loadEnvFile();
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
+  }
 }
 
 async function stopInTime(app: App): Promise<void> {
@@ -35,17 +50,17 @@ async function stopInTime(app: App): Promise<void> {
 }
 
 /** For whoever starts the bot: one plain message, never a stack trace. */
-function explainStart(error: unknown): number {
+function explainFailure(error: unknown): number {
   if (error instanceof ConfigError || error instanceof StoreInUse || error instanceof TokenRefused) {
     process.stderr.write(`${error.message}\n`);
     return EXIT_CONFIG;
   }
-  createLog("info").fatal({ err: error }, "the bot could not start");
+  createLog("info").fatal({ err: error }, "the bot ended with an error");
   return 1;
 }
 
 try {
   await main();
 } catch (error) {
-  process.exitCode = explainStart(error);
+  process.exitCode = explainFailure(error);
 }

@@ -9,6 +9,8 @@ import type { TaskRunner } from "./tasks/runner.ts";
 /** After a stop, calls that are under way may still end well for this long; then the last cards have theirs. ms */
 const GRACE_MS = 4_000;
 const LAST_CARDS_MS = 3_000;
+/** Everything was aborted; discord.js sleeps through that while it is rate limited. ms */
+const LAST_ENDS_MS = 1_000;
 
 /** The two steps of an ending, as signals: first nothing waits any more, then nothing works any more. */
 export class Phases {
@@ -39,7 +41,7 @@ export type Running = {
   log: Log;
 };
 
-/** Takes no more, lets what is under way end or saves it, says the last words. Takes about seven seconds at most. */
+/** Takes no more, lets what is under way end or saves it, says the last words. Takes about eight seconds at most. */
 export async function windDown({ phases, router, runner, journal, reporter, durable, clock, log }: Running) {
   router.close();
   phases.stopWaiting();
@@ -48,7 +50,7 @@ export async function windDown({ phases, router, runner, journal, reporter, dura
   if (!durable) await giveUp(journal, clock);
   await atMost(LAST_CARDS_MS, clock, reporter.flush());
   phases.end();
-  await idle;
+  await atMost(LAST_ENDS_MS, clock, idle);
   const unfinished = [...journal.live()].length;
   if (unfinished > 0) log.info({ unfinished }, "tasks are saved and go on after the next start");
 }

@@ -7,8 +7,8 @@ import {
   type APIEmbed,
   type RESTPatchAPIChannelMessageJSONBody,
 } from "discord.js";
-import type { UserError } from "../errors.ts";
-import { countCharacters } from "../tasks/segment-run.ts";
+import { isRetryable, type UserError } from "../errors.ts";
+import { countCharacters, isShort } from "../tasks/segment-run.ts";
 import type { SegmentState, Task } from "../tasks/task.ts";
 import type { TaskAction } from "./command.ts";
 
@@ -112,10 +112,14 @@ function describeWaiting(state: Extract<SegmentState, { name: "waiting" }>, task
 }
 
 function describeSubmitting(task: Task): Description {
+  const asked = `Asked ${relative(task.createdAt)}.`;
+  if (!task.segments.every(({ text }) => isShort(text))) {
+    return { title: "Queued", color: COLOR.waiting, lines: ["On its way to the voice service.", asked] };
+  }
   return {
     title: "Processing",
     color: COLOR.working,
-    lines: ["The voice service is on it.", `Asked ${relative(task.createdAt)}.`],
+    lines: ["The voice service is on it.", asked],
   };
 }
 
@@ -144,7 +148,8 @@ function buttons(task: Task): APIActionRowComponent<APIButtonComponent>[] {
   const { state } = task;
   if (state.name === "queued" || state.name === "rendering")
     return [row(button("cancel", "Cancel", ButtonStyle.Secondary, task))];
-  if (state.name === "failed") return [row(button("retry", "Retry", ButtonStyle.Primary, task))];
+  if (state.name === "failed" && isRetryable(state.failure.code))
+    return [row(button("retry", "Retry", ButtonStyle.Primary, task))];
   return [];
 }
 

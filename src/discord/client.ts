@@ -7,6 +7,7 @@ import {
   GatewayIntentBits,
   OAuth2Scopes,
   PermissionFlagsBits,
+  Status,
   type ResponseLike,
 } from "discord.js";
 import type { Log } from "../tasks/ports.ts";
@@ -41,13 +42,20 @@ export function createClient(apiUrl: string): Client {
  * discord.js brings undici 6, which sends through a process-wide dispatcher. Loading our own undici 8 replaces that one
  * with its own, which then refuses the multipart bodies of discord.js. Node's fetch takes both.
  */
-async function requestWithFetch(url: string, init: object): Promise<ResponseLike> {
+async function requestWithFetch(url: string, init: { signal?: AbortSignal | null }): Promise<ResponseLike> {
+  // Given a dead signal and a file, Node's fetch throws where nothing can catch it (ERR_INVALID_STATE, Node 24.21).
+  init.signal?.throwIfAborted();
   try {
     return await fetch(url, init);
   } catch (error) {
     // discord.js repeats what was reset, and looks for that in the error itself.
     throw error instanceof TypeError && error.cause instanceof Error ? error.cause : error;
   }
+}
+
+/** Whether every shard is connected; discord.js's own `isReady` stays true while it reconnects. */
+export function isConnected(client: Client): boolean {
+  return client.isReady() && client.ws.shards.every(({ status }) => status === Status.Ready);
 }
 
 /** Logs in and resolves when the guilds are there. Throws TokenRefused. */

@@ -5,6 +5,7 @@ import type {
   RESTPostAPIChatInputApplicationCommandsJSONBody,
 } from "discord.js";
 import { PermissionFlagsBits } from "discord.js";
+import { UserError } from "../errors.ts";
 import type { Attachment } from "../tasks/ports.ts";
 import type { Actor, TaskService } from "../tasks/service.ts";
 import type { Reply } from "../tasks/task.ts";
@@ -37,11 +38,20 @@ export type TaskButton = {
 
 export type TaskAction = "cancel" | "retry";
 
+/** By the names that Discord shows in a channel's settings. */
+const NEEDED = {
+  "View Channel": PermissionFlagsBits.ViewChannel,
+  "Embed Links": PermissionFlagsBits.EmbedLinks,
+  "Attach Files": PermissionFlagsBits.AttachFiles,
+  "Read Message History": PermissionFlagsBits.ReadMessageHistory,
+};
+
 /** Interaction tokens live 15 minutes (Discord's interaction documentation). */
 const TOKEN_LIFE_MS = 15 * 60_000;
 
 /** Answers in public with "thinking"; the answer becomes the card. */
 export async function deferReply(interaction: ChatInputCommandInteraction<"cached">): Promise<Reply> {
+  requirePermissions(interaction);
   const { resource } = await interaction.deferReply({ withResponse: true });
   const { id } = resource?.message ?? (await interaction.fetchReply());
   return replyOf(interaction, id);
@@ -51,6 +61,13 @@ export async function deferReply(interaction: ChatInputCommandInteraction<"cache
 export async function deferUpdate(interaction: ButtonInteraction<"cached">): Promise<Reply> {
   await interaction.deferUpdate();
   return replyOf(interaction, interaction.message.id);
+}
+
+/** Without these a reply could not be kept true after its token died. Throws a UserError that names what is missing. */
+function requirePermissions({ appPermissions }: ChatInputCommandInteraction<"cached">): void {
+  const missing = Object.entries(NEEDED).filter(([, bit]) => !appPermissions.has(bit));
+  if (missing.length === 0) return;
+  throw UserError.of("bot_permissions", { missing: missing.map(([name]) => name).join(", ") });
 }
 
 type AnyInteraction = ChatInputCommandInteraction<"cached"> | ButtonInteraction<"cached">;

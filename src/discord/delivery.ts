@@ -8,23 +8,26 @@ import { advance, type AudioFacts, type DeliveredFile, type Task } from "../task
 import { inDuration, inMegabytes } from "./cards.ts";
 import { nameFile } from "./file-name.ts";
 import type { Reporter } from "./reporter.ts";
-import { isHopeless, isRefused, isTooLarge } from "./reply-editor.ts";
+import { isHopeless, isRefused, isTooLarge, type ReplyEditor } from "./reply-editor.ts";
 
 /** discord.js holds an upload whole, so this bounds what all uploads at once hold, in bytes. */
 const UPLOADS_AT_ONCE_BYTES = 64_000_000;
 /** The limit counts the whole request; this is room for everything but the file. */
 const HEADROOM_BYTES = 64 * 1024;
-const TRIES = 5;
-const RETRY = { baseMs: 2_000, capMs: 30_000 };
+/** About ten minutes: a result that is there is worth waiting for Discord. */
+const TRIES = 14;
+const RETRY = { baseMs: 2_000, capMs: 60_000 };
 
 /** Posts a task's audio on its card. */
 export class ReplyDelivery implements Delivery {
   readonly #reporter: Reporter;
+  readonly #editor: ReplyEditor;
   readonly #clock: Clock;
   readonly #uploads = new Semaphore(UPLOADS_AT_ONCE_BYTES);
 
-  constructor(reporter: Reporter, clock: Clock) {
+  constructor(reporter: Reporter, editor: ReplyEditor, clock: Clock) {
     this.#reporter = reporter;
+    this.#editor = editor;
     this.#clock = clock;
   }
 
@@ -33,7 +36,8 @@ export class ReplyDelivery implements Delivery {
     audio: AudioFacts & { path: string },
     signal: AbortSignal,
   ): Promise<DeliveredFile> {
-    if (audio.bytes + HEADROOM_BYTES > task.reply.uploadLimit) throw tooLarge(task, audio);
+    const limit = this.#editor.uploadLimit(task);
+    if (audio.bytes + HEADROOM_BYTES > limit) throw tooLarge(limit, audio);
     using _held = await this.#uploads.acquire(audio.bytes, signal);
     const { bytes, durationSeconds } = audio;
     const file: DeliveredFile = { fileName: nameFile(task), audio: { bytes, durationSeconds } };
@@ -54,7 +58,7 @@ export class ReplyDelivery implements Delivery {
         );
       } catch (error) {
         signal.throwIfAborted();
-        if (isTooLarge(error)) throw tooLarge(task, file.audio).because(error);
+        if (isTooLarge(error)) throw tooLarge(this.#editor.uploadLimit(task), file.audio).because(error);
         if (isHopeless(error)) throw UserError.of("message_gone").because(error);
         if (isRefused(error) || attempt >= TRIES) throw UserError.of("upload_refused").because(error);
         await this.#clock.sleep(backoffMs(attempt, RETRY), signal);
@@ -63,10 +67,10 @@ export class ReplyDelivery implements Delivery {
   }
 }
 
-function tooLarge({ reply }: Task, { bytes, durationSeconds }: AudioFacts): UserError {
+function tooLarge(limit: number, { bytes, durationSeconds }: AudioFacts): UserError {
   return UserError.of("result_too_large", {
     duration: inDuration(durationSeconds),
     size: inMegabytes(bytes),
-    limit: inMegabytes(reply.uploadLimit),
+    limit: inMegabytes(limit),
   });
 }

@@ -1,15 +1,25 @@
 import {
   DiscordAPIError,
+  GuildPremiumTier,
   Routes,
   type Client,
   type RawFile,
   type RESTPatchAPIChannelMessageJSONBody,
 } from "discord.js";
 import type { Clock } from "../lib/clock.ts";
-import type { Reply } from "../tasks/task.ts";
+import type { Reply, Task } from "../tasks/task.ts";
 
 /** The token is left alone this long before it dies, so that no edit arrives too late. */
 const TOKEN_MARGIN_MS = 30_000;
+
+const MEBIBYTE = 1_048_576;
+/** What a bot may upload without an interaction, by the guild's boost tier (Discord's documentation on uploads). */
+const UPLOAD_LIMITS = {
+  [GuildPremiumTier.None]: 10 * MEBIBYTE,
+  [GuildPremiumTier.Tier1]: 10 * MEBIBYTE,
+  [GuildPremiumTier.Tier2]: 50 * MEBIBYTE,
+  [GuildPremiumTier.Tier3]: 100 * MEBIBYTE,
+};
 
 /** Unknown or expired interaction token; the message itself may be fine. */
 const TOKEN_IS_DEAD = new Set<string | number>([10015, 50027]);
@@ -44,14 +54,26 @@ export class ReplyEditor {
     this.#clock = clock;
   }
 
+  /** Bytes that an edit of this reply may upload now: by the interaction while its token lives, else by the guild. */
+  uploadLimit({ reply, guildId }: Task): number {
+    if (this.#isAlive(reply)) return reply.uploadLimit;
+    return UPLOAD_LIMITS[this.#client.guilds.cache.get(guildId)?.premiumTier ?? GuildPremiumTier.None];
+  }
+
+  #isAlive({ tokenExpiresAt }: Reply): boolean {
+    return this.#clock.now() < tokenExpiresAt - TOKEN_MARGIN_MS;
+  }
+
   async edit(
     reply: Reply,
     body: RESTPatchAPIChannelMessageJSONBody,
     files: RawFile[],
-    signal: AbortSignal,
+    stop: AbortSignal,
   ): Promise<void> {
     const { rest, application } = this.#client;
-    if (application && this.#clock.now() < reply.tokenExpiresAt - TOKEN_MARGIN_MS) {
+    // @discordjs/rest leaves a listener on the signal of each request, so each gets a signal of its own.
+    const signal = AbortSignal.any([stop]);
+    if (application && this.#isAlive(reply)) {
       try {
         const route = Routes.webhookMessage(application.id, reply.token, "@original");
         await rest.patch(route, { body, files, signal, auth: false });

@@ -10,9 +10,10 @@ import { isHopeless, isRefused, type ReplyEditor } from "./reply-editor.ts";
 const EDIT_INTERVAL_MS = 2_000;
 /** How often a card that shows progress looks whether it would say something new, ms. */
 const TICK_MS = 5_000;
-/** The last word on a task is repeated until it is shown, for about ten minutes. */
-const LAST_EDIT_TRIES = 12;
-const RETRY = { baseMs: 1_000, capMs: 60_000 };
+/** What a card should say is repeated until it is shown, for about ten minutes. */
+const EDIT_TRIES = 12;
+/** Half of the base is the shortest wait, which keeps to the interval. */
+const RETRY = { baseMs: 2 * EDIT_INTERVAL_MS, capMs: 60_000 };
 
 /** One card: what is shown, and what should be. */
 type Lane = {
@@ -21,6 +22,8 @@ type Lane = {
   shown: string;
   /** The file is posted with its last card, so nothing older may follow. */
   closed: boolean;
+  /** The message is gone or out of reach: no edit is tried any more. */
+  unreachable: boolean;
   wake: AbortController;
   /** The edit that is under way. */
   working: Promise<void>;
@@ -35,14 +38,23 @@ export class Reporter {
   readonly #editor: ReplyEditor;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #told: (taskId: string) => Promise<void>;
   readonly #stop: AbortSignal;
   readonly #lanes = new Map<string, Lane>();
   readonly #hurry = new AbortController();
 
-  constructor(deps: { editor: ReplyEditor; clock: Clock; log: Log; stop: AbortSignal }) {
+  /** `told` hears of each task whose last card is shown, or can never be. */
+  constructor(deps: {
+    editor: ReplyEditor;
+    clock: Clock;
+    log: Log;
+    told: (taskId: string) => Promise<void>;
+    stop: AbortSignal;
+  }) {
     this.#editor = deps.editor;
     this.#clock = deps.clock;
     this.#log = deps.log;
+    this.#told = deps.told;
     this.#stop = deps.stop;
     this.#stop.addEventListener("abort", () => this.#hurry.abort(), { once: true });
     void this.#tick();
@@ -60,6 +72,7 @@ export class Reporter {
   async attach(task: Task, done: Task, file: RawFile, signal: AbortSignal): Promise<void> {
     const lane = this.#lane(task, true);
     lane.closed = true;
+    lane.wake.abort();
     await lane.working;
     const card = renderTask(done, this.#clock.now());
     try {
@@ -87,7 +100,15 @@ export class Reporter {
     if (known) return known;
     const nothing = Promise.resolve();
     const wake = new AbortController();
-    const lane: Lane = { latest: task, shown: "", closed, wake, working: nothing, finished: nothing };
+    const lane: Lane = {
+      latest: task,
+      shown: "",
+      closed,
+      unreachable: false,
+      wake,
+      working: nothing,
+      finished: nothing,
+    };
     this.#lanes.set(task.id, lane);
     lane.finished = this.#follow(lane).catch((error: unknown) => {
       this.#log.error({ taskId: task.id, err: error }, "a card is not followed any more");
@@ -107,7 +128,7 @@ export class Reporter {
       await this.#rest(EDIT_INTERVAL_MS, this.#hurry.signal);
       if (lane.latest !== task) continue;
       if (isOver(task) || this.#hurry.signal.aborted) break;
-      await this.#untilWoken(lane);
+      await this.#restUntilWoken(lane, Number.POSITIVE_INFINITY);
     }
     this.#lanes.delete(lane.latest.id);
   }
@@ -115,29 +136,38 @@ export class Reporter {
   async #update(lane: Lane, task: Task): Promise<void> {
     const body = renderTask(task, this.#clock.now());
     const text = JSON.stringify(body);
-    if (text === lane.shown) return;
-    const tries = isOver(task) ? LAST_EDIT_TRIES : 1;
-    if (await this.#edit(task, body, tries)) lane.shown = text;
+    const settled = text === lane.shown || (await this.#edit(lane, task, body));
+    if (!settled) return;
+    lane.shown = text;
+    if (isOver(task)) await this.#told(task.id);
   }
 
-  async #edit(task: Task, body: RESTPatchAPIChannelMessageJSONBody, tries: number): Promise<boolean> {
+  /**
+   * Repeats an edit that failed in passing, until there is something newer to show. True when it is shown, or when
+   * Discord will never take it: then it must not be sent again either.
+   */
+  async #edit(lane: Lane, task: Task, body: RESTPatchAPIChannelMessageJSONBody): Promise<boolean> {
+    if (lane.unreachable) return true;
     for (let attempt = 1; ; attempt += 1) {
       try {
         await this.#editor.edit(task.reply, body, [], this.#stop);
         return true;
       } catch (error) {
         if (this.#stop.aborted) return false;
-        const final = isHopeless(error) || isRefused(error) || attempt >= tries;
-        this.#log.warn({ taskId: task.id, err: error, attempt, final }, "a card could not be edited");
-        if (final || this.#hurry.signal.aborted) return false;
-        await this.#rest(backoffMs(attempt, RETRY), this.#hurry.signal);
+        const refused = isRefused(error);
+        if (isHopeless(error)) lane.unreachable = true;
+        this.#log.warn({ taskId: task.id, err: error, attempt, refused }, "a card could not be edited");
+        if (refused) return true;
+        if (attempt >= EDIT_TRIES || this.#hurry.signal.aborted) return false;
+        await this.#restUntilWoken(lane, backoffMs(attempt, RETRY));
+        if (lane.latest !== task || (lane.closed && !isOver(task))) return false;
       }
     }
   }
 
-  async #untilWoken(lane: Lane): Promise<void> {
+  async #restUntilWoken(lane: Lane, ms: number): Promise<void> {
     lane.wake = new AbortController();
-    await this.#rest(Number.POSITIVE_INFINITY, AbortSignal.any([lane.wake.signal, this.#hurry.signal]));
+    await this.#rest(ms, AbortSignal.any([lane.wake.signal, this.#hurry.signal]));
   }
 
   /** Progress moves without an event: look at the cards that show some. */

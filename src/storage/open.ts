@@ -11,22 +11,27 @@ export type Storage = {
   close(): Promise<void>;
 };
 
+/** Texts and voices that have expired are gone from the disk within the hour. */
+const SWEEP_INTERVAL_MS = 3_600_000;
+
 /** Opens `memory:` or `sqlite:PATH`. Throws StoreInUse when another process has the file. */
 export function openStorage(url: string, log: Log): Storage {
-  if (url === "memory:") {
-    return { ...storesOn(() => new Map(), log), durable: false, close: () => Promise.resolve() };
-  }
-  const database = openDatabase(url.slice("sqlite:".length));
-  const expired = removeExpired(database, Date.now());
-  if (expired > 0) log.info({ expired }, "removed expired entries");
-  return {
-    ...storesOn(() => new SqliteAdapter(database), log),
-    durable: true,
-    close: async () => database.close(),
+  const durable = url !== "memory:";
+  const database = openDatabase(durable ? url.slice("sqlite:".length) : ":memory:");
+  const sweep = () => {
+    const expired = removeExpired(database, Date.now());
+    if (expired > 0) log.info({ expired }, "removed expired entries");
   };
+  sweep();
+  const sweeping = setInterval(sweep, SWEEP_INTERVAL_MS).unref();
+  const close = async () => {
+    clearInterval(sweeping);
+    database.close();
+  };
+  return { ...storesOn(() => new SqliteAdapter(database), log), durable, close };
 }
 
-function storesOn(makeStore: () => Map<string, string> | KeyvStoreAdapter, log: Log) {
+function storesOn(makeStore: () => KeyvStoreAdapter, log: Log) {
   const open = (namespace: string) => new Keyv({ store: makeStore(), namespace, throwOnErrors: true });
   return {
     tasks: new KeyvTaskStore({ tasks: open("task"), unfinished: open("unfinished") }, log),

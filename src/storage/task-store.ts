@@ -6,10 +6,12 @@ import { fromRecord, toRecord } from "./task-schema.ts";
 
 /** Finished tasks are kept as long as the API keeps their results: 7 days, in ms. */
 const KEEP_FINISHED_MS = 7 * 24 * 3_600_000;
+/** A task may wait for 7 days before it fails and may then be retried for as long as it is kept, in ms. */
+const KEEP_SAMPLE_MS = 2 * KEEP_FINISHED_MS;
 
 /**
- * Tasks on Keyv. A second namespace holds the ids of those that are not over. It is written before a task is first
- * saved and cleared after its last save, so that a death in between leaves at most an id too many.
+ * Tasks on Keyv. A second namespace holds the ids of those that are not settled. It is written before a task is first
+ * saved and cleared when its end has been told, so that a death in between leaves at most an id too many.
  */
 export class KeyvTaskStore implements TaskStore {
   readonly #tasks: Keyv;
@@ -24,15 +26,14 @@ export class KeyvTaskStore implements TaskStore {
   }
 
   async save(task: Task): Promise<void> {
-    if (isOver(task)) {
-      await this.#tasks.set(task.id, toRecord(task), KEEP_FINISHED_MS);
-      await this.#unfinished.delete(task.id);
-      this.#marked.delete(task.id);
-      return;
-    }
     if (!this.#marked.has(task.id)) await this.#unfinished.set(task.id, task.createdAt);
     this.#marked.add(task.id);
-    await this.#tasks.set(task.id, toRecord(task));
+    await this.#tasks.set(task.id, toRecord(task), isOver(task) ? KEEP_FINISHED_MS : undefined);
+  }
+
+  async settle(id: string): Promise<void> {
+    this.#marked.delete(id);
+    await this.#unfinished.delete(id);
   }
 
   async get(id: string): Promise<Task | undefined> {
@@ -40,28 +41,28 @@ export class KeyvTaskStore implements TaskStore {
     return stored === undefined ? undefined : fromRecord(stored);
   }
 
-  async unfinished(): Promise<Task[]> {
+  async unsettled(): Promise<Task[]> {
     const ids: string[] = [];
     for await (const [id] of this.#unfinished.iterator?.(undefined) ?? []) ids.push(id as string);
     const tasks: Task[] = [];
     for (const id of ids) {
-      const task = await this.#getUnfinished(id);
+      const task = await this.#getUnsettled(id);
       if (task) tasks.push(task);
-      else await this.#unfinished.delete(id);
     }
     for (const { id } of tasks) this.#marked.add(id);
     return tasks.sort((a, b) => a.createdAt - b.createdAt);
   }
 
-  /** A damaged record must not keep the others from going on; it stays under its key for whoever looks. */
-  async #getUnfinished(id: string): Promise<Task | undefined> {
+  /** A record that cannot be read must not keep the others from going on; it stays where it is for whoever looks. */
+  async #getUnsettled(id: string): Promise<Task | undefined> {
     try {
       const task = await this.get(id);
-      return task && !isOver(task) ? task : undefined;
+      if (!task) await this.settle(id);
+      return task;
     } catch (error) {
       // Anything else is the store's own trouble, and no reason to give up a task.
       if (!(error instanceof ZodError || error instanceof SyntaxError)) throw error;
-      this.#log.error({ taskId: id, err: error }, "a stored task is damaged and was left out");
+      this.#log.error({ taskId: id, err: error }, "a stored task cannot be read and was left out");
       return undefined;
     }
   }
@@ -76,7 +77,7 @@ export class KeyvSampleStore implements SampleStore {
   }
 
   async save(taskId: string, bytes: Uint8Array): Promise<void> {
-    await this.#samples.set(taskId, Buffer.from(bytes).toString("base64"), KEEP_FINISHED_MS);
+    await this.#samples.set(taskId, Buffer.from(bytes).toString("base64"), KEEP_SAMPLE_MS);
   }
 
   async get(taskId: string): Promise<Uint8Array | undefined> {

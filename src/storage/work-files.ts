@@ -6,7 +6,7 @@ import type { AudioFacts } from "../tasks/task.ts";
 
 /**
  * Audio files of this process, all in one folder of its own below `root`. Folders of processes that died are removed
- * at the start; what they held is fetched again.
+ * at the start; what they held is fetched or rendered again.
  */
 export class DiskWorkFiles implements WorkFiles, AsyncDisposable {
   readonly #folder: string;

@@ -101,7 +101,7 @@ export class Intake {
       return await this.#attachments.fetch(textFile, TEXT_FILE_MAX_BYTES, signal);
     } catch (error) {
       throw error instanceof TooLarge
-        ? UserError.of("text_file_too_large", { size: "larger than that" })
+        ? UserError.of("text_file_too_large", { size: "larger than Discord said" })
         : error;
     }
   }
@@ -112,7 +112,7 @@ export class Intake {
       sample = await this.#attachments.fetch(attachment, SAMPLE_MAX_BYTES, signal);
     } catch (error) {
       throw error instanceof TooLarge
-        ? UserError.of("sample_too_large", { size: "larger than 4.5 MB" })
+        ? UserError.of("sample_too_large", { size: "larger than Discord said" })
         : error;
     }
     const { container, containerName, durationSeconds } = await this.#inspector.inspect(sample, signal);
@@ -157,7 +157,8 @@ function describe(contentType: string): string {
 }
 
 function inMegabytes(bytes: number): string {
-  return `${(bytes / 1_000_000).toFixed(1)} MB`;
+  // Rounded up, so that nothing over a limit reads as the limit.
+  return `${(Math.ceil(bytes / 100_000) / 10).toFixed(1)} MB`;
 }
 
 function inThousands(count: number): string {

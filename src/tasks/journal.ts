@@ -23,11 +23,22 @@ export class TaskJournal {
     await this.#lanes.run(task.id, () => this.#save(task));
   }
 
-  /** Takes up the tasks that an earlier process left unfinished, oldest first. */
+  /**
+   * Takes up what an earlier process left: gives the tasks that are not over, oldest first, and tells the ends that
+   * nobody heard of.
+   */
   async reopen(): Promise<Task[]> {
-    const tasks = await this.#store.unfinished();
-    for (const task of tasks) this.#live.set(task.id, task);
-    return tasks;
+    const tasks = await this.#store.unsettled();
+    for (const task of tasks) {
+      if (isOver(task)) this.tellAgain(task);
+      else this.#live.set(task.id, task);
+    }
+    return tasks.filter((task) => !isOver(task));
+  }
+
+  /** For a card that seems to have missed something. */
+  tellAgain(task: Task): void {
+    this.changes.emit("changed", task);
   }
 
   /** The task as last saved; undefined when it is unknown or forgotten. */

@@ -4,8 +4,10 @@ import type { AudioFacts, DeliveredFile, SampleFacts, Task } from "./task.ts";
 export interface TaskStore {
   save(task: Task): Promise<void>;
   get(id: string): Promise<Task | undefined>;
-  /** Every task that is not over, oldest first. */
-  unfinished(): Promise<Task[]>;
+  /** Every task that is not over, or whose end was not told yet, oldest first. */
+  unsettled(): Promise<Task[]>;
+  /** The task is over and its card says so: nothing is left to do for it. */
+  settle(id: string): Promise<void>;
 }
 
 /** Keeps sample files by task id. */

@@ -10,7 +10,7 @@ export async function resumeTasks(journal: TaskJournal, runner: TaskRunner, cloc
   const tasks = await journal.reopen();
   for (const task of tasks) {
     const resumed = await journal.record(task.id, { type: "resumed", deadlineAt: clock.now() + GRACE_MS });
-    if (!resumed.changed) journal.changes.emit("changed", task);
+    if (!resumed.changed) journal.tellAgain(task);
     runner.start(resumed.task ?? task);
   }
   return tasks.length;

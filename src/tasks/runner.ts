@@ -2,7 +2,7 @@ import { UserError } from "../errors.ts";
 import { withDeadline } from "../lib/deadline.ts";
 import { explain } from "./failures.ts";
 import { VoiceApiFailure, type Delivery } from "./ports.ts";
-import { SegmentRun, type SegmentRunDeps } from "./segment-run.ts";
+import { OPERATOR_PAUSE_MS, SegmentRun, type SegmentRunDeps } from "./segment-run.ts";
 import { isOver, isRendered, type AudioFacts, type Task } from "./task.ts";
 
 export type RunnerDeps = SegmentRunDeps & {
@@ -13,6 +13,8 @@ export type RunnerDeps = SegmentRunDeps & {
 
 /** A result that was announced and then is not there is asked for this often. */
 const MAX_COLLECT_TRIES = 5;
+/** A refused key is looked at once a minute for half an hour. */
+const MAX_KEY_TRIES = 30;
 const COLLECT_PAUSE_MS = 5_000;
 
 /**
@@ -122,10 +124,23 @@ export class TaskRunner {
       files.keep(taskId, 0, audio);
       return { ...audio, path };
     } catch (error) {
-      if (!contradictsStatus(error)) throw error;
-      await this.#askAgain(taskId, state.remoteId, { error, tries }, signal);
+      if (isKeyRefused(error)) await this.#waitForOperator(taskId, { error, tries }, signal);
+      else if (contradictsStatus(error))
+        await this.#askAgain(taskId, state.remoteId, { error, tries }, signal);
+      else throw error;
       return undefined;
     }
+  }
+
+  /** The result stays at the API for days, and the key is the operator's to mend. */
+  async #waitForOperator(
+    taskId: string,
+    { error, tries }: { error: unknown; tries: number },
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (tries >= MAX_KEY_TRIES) throw error;
+    this.#deps.log.error({ taskId, err: error }, "the voice API refuses the key; a result waits");
+    await this.#deps.clock.sleep(OPERATOR_PAUSE_MS, signal);
   }
 
   /** The result is not there although the task was completed: its status decides what to do. */
@@ -162,6 +177,10 @@ export class TaskRunner {
   }
 }
 
+function isKeyRefused(error: unknown): boolean {
+  return error instanceof VoiceApiFailure && error.reason === "key-refused";
+}
+
 function contradictsStatus(error: unknown): boolean {
   return (
     error instanceof VoiceApiFailure && (error.reason === "unknown-task" || error.reason === "not-completed")
@@ -170,6 +189,6 @@ function contradictsStatus(error: unknown): boolean {
 
 function inHours(ms: number): string {
   const minutes = Math.round(ms / 60_000);
-  if (minutes < 120) return minutes === 1 ? "1 minute" : `${minutes} minutes`;
-  return `${Math.round(minutes / 60)} hours`;
+  if (minutes % 60 === 0) return minutes === 60 ? "1 hour" : `${minutes / 60} hours`;
+  return minutes === 1 ? "1 minute" : `${minutes} minutes`;
 }

@@ -33,6 +33,8 @@ export class Scheduler {
   #concurrency: Concurrency;
   #closedUntil = 0;
   #opening = false;
+  /** After a pause one goes first, and the rest follow when the API has accepted it. */
+  #onTrial = false;
 
   constructor(limit: "auto" | number, clock: Clock, stop: AbortSignal) {
     this.#concurrency = startConcurrency(limit);
@@ -73,8 +75,9 @@ export class Scheduler {
     return permit;
   }
 
-  /** Lets nobody through for a while; whoever comes first afterwards finds out whether it works again. */
+  /** Lets nobody through for a while; then one, and the others when it was accepted. */
   pause(ms: number): void {
+    this.#onTrial = true;
     this.#closedUntil = Math.max(this.#closedUntil, this.#clock.now() + ms);
     this.#pump();
   }
@@ -82,6 +85,7 @@ export class Scheduler {
   #pump(): void {
     while (this.#queue.size > 0 && hasFreePermit(this.#concurrency)) {
       if (this.#clock.now() < this.#closedUntil) return this.#openLater();
+      if (this.#onTrial && this.#concurrency.active > this.#concurrency.accepted) return;
       this.#queue.next()?.admit(this.#issue());
     }
   }
@@ -113,6 +117,7 @@ export class Scheduler {
       accepted: () => {
         if (!held || accepted) return;
         accepted = true;
+        this.#onTrial = false;
         this.#concurrency = learnAccepted(this.#concurrency, this.#queue.size > 0);
         this.#pump();
       },

@@ -20,7 +20,7 @@ const ASYNC_MIN_CHARACTERS = 1_000;
 /** Creates that failed after they were sent are repeated this often; each repeat may be charged. */
 const MAX_FAILED_CREATES = 4;
 /** 401 and 403: how long until one task looks whether the operator mended it. */
-const OPERATOR_PAUSE_MS = 60_000;
+export const OPERATOR_PAUSE_MS = 60_000;
 const RETRY = { baseMs: 2_000, capMs: 60_000 };
 /** A cancelled task goes on at the API; its permit is held until it ends there, but no longer than this. */
 const ABANDONED_WATCH_MS = 3_600_000;
@@ -63,10 +63,10 @@ export class SegmentRun {
   async run(signal: AbortSignal): Promise<void> {
     try {
       for (;;) {
-        signal.throwIfAborted();
         const task = this.#deps.journal.current(this.#taskId);
         const segment = task?.segments[this.#index];
         if (!task || !segment || segment.state.name === "rendered") return;
+        signal.throwIfAborted();
         await this.#step(task, segment, signal);
       }
     } finally {
@@ -76,14 +76,15 @@ export class SegmentRun {
 
   async #step(task: Task, segment: Segment, signal: AbortSignal): Promise<void> {
     if (segment.state.name === "waiting") await this.#submit(task, segment, signal);
-    else if (segment.state.name === "submitting") await this.#resubmit();
+    else if (segment.state.name === "submitting") await this.#resubmit(segment);
     else await this.#watch(signal);
   }
 
   /** The process died between the create and its answer: the task may exist at the API, so this is a second try. */
-  async #resubmit(): Promise<void> {
+  async #resubmit({ failedCreates }: Segment): Promise<void> {
+    if (failedCreates + 1 >= MAX_FAILED_CREATES) throw UserError.of("service_unavailable");
     this.#deps.log.warn(this.#fields(), "the answer to a create was lost; submitting again");
-    await this.#hold({ reason: "turn", notBefore: 0, failed: false, maybeCreated: true });
+    await this.#hold({ reason: "turn", notBefore: 0, failed: true, maybeCreated: true });
   }
 
   async #submit(task: Task, segment: Segment, signal: AbortSignal): Promise<void> {
@@ -91,7 +92,7 @@ export class SegmentRun {
     if (segment.state.name !== "waiting") return;
     if (segment.state.notBefore > clock.now())
       await clock.sleep(segment.state.notBefore - clock.now(), signal);
-    const keepsItsPlace = segment.state.reason !== "turn";
+    const keepsItsPlace = segment.state.reason === "slot" || segment.state.reason === "service";
     this.#permit = await scheduler.enter(task, keepsItsPlace, signal);
     const sample = await this.#deps.samples.get(task.id);
     if (!sample) throw UserError.of("sample_lost");
@@ -107,7 +108,7 @@ export class SegmentRun {
 
   /** Not tied to the task's own signal: a create that is cancelled half-way has an outcome that nobody knows. */
   async #call(request: CloneRequest): Promise<void> {
-    const short = countCharacters(request.text) < ASYNC_MIN_CHARACTERS;
+    const short = isShort(request.text);
     try {
       await (short ? this.#clone(request) : this.#create(request));
     } catch (error) {
@@ -131,9 +132,9 @@ export class SegmentRun {
     const remote = await api.create(request, kill);
     this.#permit?.accepted();
     this.#remoteId = remote.remoteId;
+    this.#deps.log.info({ ...this.#fields(), remoteId: remote.remoteId }, "submitted");
     const at = { segment: this.#index, at: clock.now() };
     await journal.record(this.#taskId, { type: "submitted", ...at, ...remote });
-    this.#deps.log.info({ ...this.#fields(), remoteId: remote.remoteId }, "submitted");
   }
 
   async #onCreateFailed(segment: Segment, error: unknown): Promise<void> {
@@ -153,9 +154,9 @@ export class SegmentRun {
   }
 
   #sitOut({ reason, retryAfterMs }: VoiceApiFailure): void {
+    if (reason === "key-refused" || reason === "plan-refused") this.#deps.scheduler.pause(OPERATOR_PAUSE_MS);
     if (reason === "busy") this.#permit?.refused(retryAfterMs);
     else this.#permit?.release();
-    if (reason === "key-refused" || reason === "plan-refused") this.#deps.scheduler.pause(OPERATOR_PAUSE_MS);
   }
 
   async #watch(signal: AbortSignal): Promise<void> {
@@ -169,7 +170,7 @@ export class SegmentRun {
       void (await journal.record(this.#taskId, { type: "started", segment, at }));
     let end: RemoteEnd;
     try {
-      end = await watcher.watch(state, onStarted, signal);
+      end = await watcher.watch({ ...state, taskId: this.#taskId }, onStarted, signal);
     } catch (error) {
       signal.throwIfAborted();
       this.#remoteId = undefined;
@@ -193,7 +194,7 @@ export class SegmentRun {
       over.abort();
       permit.release();
     };
-    watcher.watch({ remoteId }, async () => undefined, signal).then(finish, finish);
+    watcher.watch({ remoteId, taskId: this.#taskId }, async () => undefined, signal).then(finish, finish);
     clock.sleep(ABANDONED_WATCH_MS, signal).then(finish, finish);
   }
 
@@ -209,6 +210,11 @@ export class SegmentRun {
   #fields(): { taskId: string; segment: number } {
     return { taskId: this.#taskId, segment: this.#index };
   }
+}
+
+/** Whether the API renders the text while the call waits. */
+export function isShort(text: string): boolean {
+  return countCharacters(text) < ASYNC_MIN_CHARACTERS;
 }
 
 /** Characters as a person and the API count them: code points, not UTF-16 units. */
@@ -229,8 +235,11 @@ function requestFor(task: Task, segment: Segment, index: number, sample: Uint8Ar
   };
 }
 
-/** The API's own words for a failure, short and on one line. */
+/** The API's own words for a failure: short, on one line, and with nothing that could format or ping. */
 function quotable(error: string): string {
-  const line = error.replaceAll(/\s+/g, " ").trim();
+  const line = error
+    .replaceAll(/[*_~`|<>[\]\\@#]/g, "")
+    .replaceAll(/\s+/g, " ")
+    .trim();
   return line.length > 200 ? `${line.slice(0, 199)}…` : line;
 }

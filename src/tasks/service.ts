@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { UserError } from "../errors.ts";
+import { isRetryable, UserError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import { checkOptions, type CloneOptions, type Intake, type PreparedClone } from "./intake.ts";
 import type { TaskJournal } from "./journal.ts";
 import type { Log, SampleStore } from "./ports.ts";
 import type { TaskRunner } from "./runner.ts";
-import type { Reply, Task } from "./task.ts";
+import { isOver, type Reply, type Task } from "./task.ts";
 
 export type CloneAsker = {
   guildId: string;
@@ -68,7 +68,7 @@ export class TaskService {
       byUserId: actor.userId,
     });
     if (!task) throw UserError.of("task_gone");
-    if (!changed) throw UserError.of("task_already_over");
+    if (!changed) throw this.#tooLate(task);
     runner.end(id);
     return task;
   }
@@ -76,16 +76,25 @@ export class TaskService {
   /** Runs a failed task again with its sample and text, in the same message. */
   async retry(id: string, actor: Actor, reply: Reply): Promise<Task> {
     const { journal, runner, clock, deadlineMs } = this.#deps;
-    await this.#findFor(id, actor);
+    const { state } = await this.#findFor(id, actor);
+    if (state.name === "failed" && !isRetryable(state.failure.code)) throw UserError.of("task_not_retryable");
+    const at = clock.now();
     const { task, changed } = await journal.record(id, {
       type: "retried",
-      deadlineAt: clock.now() + deadlineMs,
+      at,
+      deadlineAt: at + deadlineMs,
       reply,
     });
     if (!task) throw UserError.of("task_gone");
     if (!changed) throw UserError.of("task_not_retryable");
     runner.start(task);
     return task;
+  }
+
+  /** The card that was pressed may be an old one, so it is told again how things stand. */
+  #tooLate(task: Task): UserError {
+    this.#deps.journal.tellAgain(task);
+    return UserError.of(isOver(task) ? "task_already_over" : "task_being_posted");
   }
 
   async #findFor(id: string, actor: Actor): Promise<Task> {

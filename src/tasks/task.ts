@@ -64,6 +64,7 @@ export type Task = {
   speed: number;
   pitch: number;
   sample: SampleFacts;
+  /** When it was asked for, the last time. */
   createdAt: number;
   /** When waiting and rendering end at the latest, ms since the epoch. A result that is there is still delivered. */
   deadlineAt: number;
@@ -98,7 +99,7 @@ export type TaskEvent =
   | { type: "delivered"; at: number; file: DeliveredFile }
   | { type: "failed"; at: number; failure: TaskFailure }
   | { type: "cancelled"; at: number; byUserId: string }
-  | { type: "retried"; deadlineAt: number; reply: Reply }
+  | { type: "retried"; at: number; deadlineAt: number; reply: Reply }
   /** A new process goes on with the task; the time without one does not count. */
   | { type: "resumed"; deadlineAt: number };
 
@@ -194,26 +195,29 @@ function hold(segment: Segment, event: Extract<TaskEvent, { type: "held" }>): Se
   };
 }
 
-/** Rendered segments keep their audio at the API; everything else starts again. */
+/** What the API has accepted is paid for and is watched or fetched again; everything else starts again. */
 function retry(task: Task, event: Extract<TaskEvent, { type: "retried" }>): Task {
   const segments = task.segments.map((segment): Segment => {
-    const fetchable =
-      segment.state.name === "rendered" && segment.state.remoteId !== undefined && !lostResult(task);
-    return fetchable
+    return isPaidFor(segment) && !lostResult(task)
       ? segment
       : { ...segment, failedCreates: 0, state: { name: "waiting", reason: "turn", notBefore: 0 } };
   });
-  const rendered = segments.every(({ state }) => state.name === "rendered");
+  const atApi = segments.some(isPaidFor);
   return {
     ...task,
     reply: event.reply,
+    createdAt: event.at,
     deadlineAt: event.deadlineAt,
     segments,
-    state: { name: rendered ? "rendering" : "queued" },
+    state: { name: atApi ? "rendering" : "queued" },
   };
 }
 
-/** Failures after which fetching the same result again cannot help. */
+function isPaidFor({ state }: Segment): boolean {
+  return state.name === "submitted" || (state.name === "rendered" && state.remoteId !== undefined);
+}
+
+/** Failures after which asking for or fetching the same result again cannot help. */
 function lostResult(task: Task): boolean {
   const code = task.state.name === "failed" ? task.state.failure.code : undefined;
   return (

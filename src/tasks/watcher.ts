@@ -4,7 +4,7 @@ import { VoiceApiFailure, type Log, type RemoteStatus, type VoiceApi } from "./p
 /** How a remote task ended. */
 export type RemoteEnd = Extract<RemoteStatus, { status: "completed" | "failed" }>;
 
-type Watched = { remoteId: string; estimatedCompletion?: number | undefined };
+type Watched = { taskId: string; remoteId: string; estimatedCompletion?: number | undefined };
 
 /**
  * Waits for remote tasks to end. Polling guarantees that it happens, at the pace that the vendor asks for; `wake`
@@ -44,20 +44,20 @@ export class Watcher {
   ): Promise<RemoteEnd> {
     for (;;) {
       await this.#sleep(task, signal);
-      const status = await this.#ask(task.remoteId, signal);
+      const status = await this.#ask(task, signal);
       if (status?.status === "completed" || status?.status === "failed") return status;
       if (status?.status === "processing") await onStarted(status.startedAt ?? this.#clock.now());
     }
   }
 
   /** One look; undefined when the API could not be asked this time. */
-  async #ask(remoteId: string, signal: AbortSignal): Promise<RemoteStatus | undefined> {
+  async #ask({ taskId, remoteId }: Watched, signal: AbortSignal): Promise<RemoteStatus | undefined> {
     try {
       return await this.#api.status(remoteId, signal);
     } catch (error) {
       if (signal.aborted || !(error instanceof VoiceApiFailure) || !isPassing(error)) throw error;
       this.#log.warn(
-        { remoteId, reason: error.reason, status: error.status },
+        { taskId, remoteId, reason: error.reason, status: error.status },
         "could not ask for a task's status",
       );
       return undefined;

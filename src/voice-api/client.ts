@@ -28,6 +28,8 @@ export type VoiceApiClientOptions = {
 const MAX_JSON_BYTES = 64 * 1024;
 const GET_TRIES = 4;
 const DOWNLOAD_TRIES = 3;
+/** A read that is asked to wait for longer is better tried again by whoever wanted it. */
+const LONGEST_GET_PAUSE_MS = 60_000;
 const RETRY = { baseMs: 500, capMs: 8_000 };
 /** A short text is rendered while the call waits, so its answer may take minutes; a create only stores the sample. */
 const ANSWER_TIMEOUT_MS = { create: 60_000, clone: 300_000, status: 30_000, result: 60_000 } as const;
@@ -39,7 +41,7 @@ export class VoiceApiClient implements VoiceApi, AsyncDisposable {
   readonly #dispatcher = new Agent({
     connect: { timeout: 10_000 },
     bodyTimeout: BODY_TIMEOUT_MS,
-    connections: 64,
+    connections: 1_024,
   });
 
   constructor(options: VoiceApiClientOptions) {
@@ -156,7 +158,8 @@ export class VoiceApiClient implements VoiceApi, AsyncDisposable {
       } catch (error) {
         const passing = error instanceof VoiceApiFailure && PASSING.has(error.reason);
         if (!passing || attempt >= GET_TRIES) throw error;
-        await this.#options.clock.sleep(error.retryAfterMs ?? backoffMs(attempt, RETRY), signal);
+        const wait = Math.min(error.retryAfterMs ?? backoffMs(attempt, RETRY), LONGEST_GET_PAUSE_MS);
+        await this.#options.clock.sleep(wait, signal);
       }
     }
   }

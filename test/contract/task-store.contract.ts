@@ -82,7 +82,7 @@ export function describeStores(name: string, open: () => Promise<OpenStores>): v
       expect(await stores.tasks.get(task.id)).toEqual(makeTask());
     });
 
-    test("lists what is not over, whole and oldest first, and nothing else", async () => {
+    test("lists what is not over or not settled, whole and oldest first, and nothing else", async () => {
       await using stores = await open();
       const all = TASK_STATES.flatMap((state, at) =>
         [30, 10, 20].map((later) =>
@@ -90,22 +90,27 @@ export function describeStores(name: string, open: () => Promise<OpenStores>): v
         ),
       );
       for (const task of all) await stores.tasks.save(task);
-      const expected = all.filter((task) => !isOver(task)).sort((a, b) => a.createdAt - b.createdAt);
+      const ordered = all.toSorted((a, b) => a.createdAt - b.createdAt);
+      expect(await stores.tasks.unsettled()).toEqual(ordered);
+      for (const task of all) if (isOver(task)) await stores.tasks.settle(task.id);
+      const expected = ordered.filter((task) => !isOver(task));
       expect(expected).toHaveLength(12);
-      expect(await stores.tasks.unfinished()).toEqual(expected);
-      expect(await stores.tasks.unfinished()).toEqual(expected);
+      expect(await stores.tasks.unsettled()).toEqual(expected);
+      expect(await stores.tasks.unsettled()).toEqual(expected);
     });
 
-    test("a task leaves the list when it is over and comes back when it is tried again", async () => {
+    test("a task leaves the list when its end has been told and comes back when it is tried again", async () => {
       await using stores = await open();
       const task = makeTask();
-      const listed = async () => (await stores.tasks.unfinished()).map(({ state }) => state.name);
+      const listed = async () => (await stores.tasks.unsettled()).map(({ state }) => state.name);
       await stores.tasks.save(task);
       expect(await listed()).toEqual(["queued"]);
       await stores.tasks.save({
         ...task,
         state: { name: "failed", at: 1, failure: { code: "deadline", message: "" } },
       });
+      expect(await listed()).toEqual(["failed"]);
+      await stores.tasks.settle(task.id);
       expect(await listed()).toEqual([]);
       await stores.tasks.save({ ...task, state: { name: "rendering" } });
       expect(await listed()).toEqual(["rendering"]);
@@ -115,7 +120,7 @@ export function describeStores(name: string, open: () => Promise<OpenStores>): v
       await using stores = await open();
       for (let number = 0; number < 1_100; number += 1)
         await stores.tasks.save(makeTask({ id: `t${number}`, createdAt: START + number }));
-      const listed = await stores.tasks.unfinished();
+      const listed = await stores.tasks.unsettled();
       expect(listed.map(({ id }) => id)).toEqual(Array.from({ length: 1_100 }, (_, number) => `t${number}`));
     });
 

@@ -41,17 +41,19 @@ test("sqlite: what was saved is there after it was closed and opened again", asy
     await using storage = open(url);
     await storage.tasks.save(makeTask({ id: "open" }));
     await storage.tasks.save(done);
+    await storage.tasks.settle("done");
     await storage.samples.save("open", new Uint8Array([1, 2, 3]));
   }
   {
     await using storage = open(url);
-    expect(await storage.tasks.unfinished()).toEqual([makeTask({ id: "open" })]);
+    expect(await storage.tasks.unsettled()).toEqual([makeTask({ id: "open" })]);
     expect(await storage.tasks.get("done")).toEqual(done);
     expect([...((await storage.samples.get("open")) ?? [])]).toEqual([1, 2, 3]);
     await storage.tasks.save({ ...done, id: "open" });
+    await storage.tasks.settle("open");
   }
   await using storage = open(url);
-  expect(await storage.tasks.unfinished()).toEqual([]);
+  expect(await storage.tasks.unsettled()).toEqual([]);
 });
 
 test("sqlite: a file that is in use is refused, and free again when it is closed", async () => {
@@ -62,7 +64,7 @@ test("sqlite: a file that is in use is refused, and free again when it is closed
     expect(() => open(url)).toThrow(StoreInUse);
   }
   await using second = open(url);
-  expect(await second.tasks.unfinished()).toHaveLength(1);
+  expect(await second.tasks.unsettled()).toHaveLength(1);
 });
 
 test.each([
@@ -81,6 +83,6 @@ test.each([
   expect(changed.changes).toBe(1);
   lines.length = 0;
   await using storage = open(`sqlite:${path}`);
-  expect((await storage.tasks.unfinished()).map(({ id }) => id).sort()).toEqual(["before", "past"]);
+  expect((await storage.tasks.unsettled()).map(({ id }) => id).sort()).toEqual(["before", "past"]);
   expect(lines.map(({ fields }) => fields)).toMatchObject([{ taskId: "broken" }]);
 });

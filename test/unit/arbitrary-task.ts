@@ -134,7 +134,7 @@ const steps: fc.Arbitrary<TaskEvent> = fc.oneof(
     step: fc.constantFrom("downloading" as const, "uploading" as const),
   }),
   fc.record({ type: fc.constant("resumed" as const), deadlineAt: time }),
-  fc.record({ type: fc.constant("retried" as const), deadlineAt: time, reply: replies }),
+  fc.record({ type: fc.constant("retried" as const), at: time, deadlineAt: time, reply: replies }),
 );
 
 const endings: fc.Arbitrary<TaskEvent> = fc.oneof(

@@ -55,9 +55,16 @@ function open() {
   const client = { rest: { patch }, application: { id: "1" } } as unknown as Client;
   const stop = new AbortController();
   const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
-  const reporter = new Reporter({ editor: new ReplyEditor(client, clock), clock, log, stop: stop.signal });
+  const told: string[] = [];
+  const reporter = new Reporter({
+    editor: new ReplyEditor(client, clock),
+    clock,
+    log,
+    told: async (id) => void told.push(id),
+    stop: stop.signal,
+  });
   const titles = () => patches.map(({ title }) => title);
-  return { clock, patches, hooks, reporter, stop, titles };
+  return { clock, patches, hooks, reporter, stop, titles, told };
 }
 
 const queued = makeTask();

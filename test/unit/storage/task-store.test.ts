@@ -24,9 +24,9 @@ test("a store that cannot be read for a moment loses no task", async () => {
 
   tasks.broken = true;
   await openStore()
-    .unfinished()
+    .unsettled()
     .catch(() => undefined);
   tasks.broken = false;
 
-  expect(await openStore().unfinished()).toEqual([makeTask()]);
+  expect(await openStore().unsettled()).toEqual([makeTask()]);
 });

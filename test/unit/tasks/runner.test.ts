@@ -256,7 +256,7 @@ describe("what an earlier process left", () => {
     await submit(long({ name: "submitting" }));
     await clock.advance(60_000);
     expect(api.calls).toEqual(["create", "status r1", "download r1"]);
-    expect(store.tasks.get(id)?.segments[0]).toMatchObject({ possibleDuplicates: 1, failedCreates: 0 });
+    expect(store.tasks.get(id)?.segments[0]).toMatchObject({ possibleDuplicates: 1, failedCreates: 1 });
     expect(delivery.posted).toEqual([id]);
   });
 
@@ -379,6 +379,7 @@ describe("cancelled", () => {
     await clock.advance(1);
     const { task } = await journal.record(id, {
       type: "retried",
+      at: clock.now(),
       deadlineAt: clock.now() + HOUR_MS,
       reply: long().reply,
     });
@@ -587,6 +588,7 @@ test("a task that was tried again starts after its last run has cleaned up", asy
   await clock.advance(1);
   const { task } = await journal.record(id, {
     type: "retried",
+    at: clock.now(),
     deadlineAt: clock.now() + HOUR_MS,
     reply: long().reply,
   });

@@ -119,7 +119,14 @@ describe("any history", () => {
 
   test("text, member, sample and the number of segments never change", () => {
     eachStep((before, _event, after) => {
-      const { state: _state, segments, reply: _reply, deadlineAt: _deadlineAt, ...rest } = after;
+      const {
+        state: _state,
+        segments,
+        reply: _reply,
+        deadlineAt: _deadlineAt,
+        createdAt: _createdAt,
+        ...rest
+      } = after;
       expect(before).toMatchObject(rest);
       expect(segments.map(({ text }) => text)).toEqual(before.segments.map(({ text }) => text));
     }, 100);
@@ -157,6 +164,7 @@ describe("the life of a task", () => {
   });
   const retried: TaskEvent = {
     type: "retried",
+    at: 1,
     deadlineAt: 99,
     reply: { ...makeTask().reply, token: "new" },
   };

@@ -40,7 +40,11 @@ function watch(answers: Answer[], options: { estimateInMs?: number; random?: () 
   const { estimateInMs } = options;
   const estimatedCompletion = estimateInMs === undefined ? undefined : start + estimateInMs;
   watcher
-    .watch({ remoteId: "r1", estimatedCompletion }, async (at) => void started.push(at), stop.signal)
+    .watch(
+      { taskId: "t", remoteId: "r1", estimatedCompletion },
+      async (at) => void started.push(at),
+      stop.signal,
+    )
     .then(
       (end) => (outcome.end = end),
       (error: unknown) => (outcome.error = error),
@@ -124,7 +128,7 @@ describe("wake", () => {
   test("wakes one watch only", async () => {
     const { clock, watcher, looks } = watch([PENDING]);
     const stop = new AbortController();
-    const second = watcher.watch({ remoteId: "r2" }, async () => undefined, stop.signal);
+    const second = watcher.watch({ taskId: "t", remoteId: "r2" }, async () => undefined, stop.signal);
     const ended = expect(second).rejects.toThrow("r1");
     await settle();
     expect(watcher.wake("r2")).toBe(true);

@@ -39,8 +39,14 @@ export class FakeTaskStore implements TaskStore {
     return structuredClone(this.tasks.get(id));
   }
 
-  async unfinished(): Promise<Task[]> {
-    const tasks = [...this.tasks.values()].filter((task) => !isOver(task));
+  readonly settled = new Set<string>();
+
+  async settle(id: string): Promise<void> {
+    this.settled.add(id);
+  }
+
+  async unsettled(): Promise<Task[]> {
+    const tasks = [...this.tasks.values()].filter((task) => !isOver(task) || !this.settled.has(task.id));
     return structuredClone(tasks).sort((a, b) => a.createdAt - b.createdAt);
   }
 }
