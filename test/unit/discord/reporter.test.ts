@@ -215,10 +215,10 @@ describe("an edit that fails", () => {
       if (number === 1) throw new TypeError("fetch failed");
     };
     reporter.show(queued);
-    await clock.advance(3_000);
+    await clock.advance(5_000);
     reporter.show(uploading);
     await clock.advance(3_000);
-    expect(titles()).toEqual(["Queued", "Posting"]);
+    expect(titles()).toEqual(["Queued", "Queued", "Posting"]);
   });
 });
 
