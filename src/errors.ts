@@ -22,6 +22,8 @@ const SENTENCES = {
     `The sample is ${d.size}, and the limit is 4.5 MB. A shorter recording, or the same one as MP3, will fit.`,
   sample_unreadable: () =>
     "I cannot play this sample: the file seems to be damaged or is not audio. Save it again as WAV, MP3 or M4A and attach it.",
+  sample_too_slow: () =>
+    "Checking this sample took too long, so I stopped. Try again in a moment; if it happens again, save it anew as WAV or MP3.",
   sample_too_short: (d: { seconds: string }) =>
     `The sample is ${d.seconds} long and I need at least 5 seconds to learn a voice. 10 to 20 seconds of clear speech work best.`,
   sample_too_long: (d: { seconds: string }) =>
@@ -56,6 +58,8 @@ const SENTENCES = {
     "The audio arrived damaged every time I fetched it, so I stopped. Retry renders it again.",
   result_too_large: (d: { duration: string; size: string; limit: string }) =>
     `Your speech is ready, but it is ${d.duration} long and ${d.size}, and uploads here end at ${d.limit}. Send the text in shorter parts.`,
+  result_refused_size: (d: { duration: string; size: string }) =>
+    `Your speech is ready, but it is ${d.duration} long and ${d.size}, and Discord did not take a file of that size. Send the text in shorter parts.`,
   deadline: (d: { limit: string }) =>
     `This was not ready after ${d.limit}, so I stopped waiting. Retry sends it again.`,
   stopped: () => "I was shut down before this was finished and could not keep it. Send it again in a minute.",
@@ -72,7 +76,8 @@ const SENTENCES = {
   task_not_yours: () => "This task belongs to someone else. Its owner and the moderators can change it.",
   task_already_over: () => "This task is already over, so there is nothing to cancel.",
   task_being_posted: () => "The result is on its way to the channel, so it is too late to cancel.",
-  task_not_retryable: () => "This task did not fail in a way that Retry can mend. Start a new one with /clone.",
+  task_not_retryable: () =>
+    "This task did not fail in a way that Retry can mend. Start a new one with /clone.",
   unknown_command: () => "I do not know this command any more. Type / to see what I can do now.",
   unknown_button: () => "This button is from an older version of me. Use the command again for a new one.",
   restarting: () => "I am restarting right now. Try again in a minute.",
@@ -87,6 +92,7 @@ const FINAL: readonly string[] = [
   "sample_lost",
   "text_refused",
   "result_too_large",
+  "result_refused_size",
   "message_gone",
   "stopped",
 ];

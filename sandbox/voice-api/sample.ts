@@ -7,7 +7,7 @@ export type SampleFormat = "wav" | "mp3" | "m4a";
 export type SampleMeasures = { readonly seconds: number; readonly pitchHz: number | undefined };
 
 /** A parser that does not come back within this time is stuck on a broken file. */
-const INSPECTION_TIMEOUT_MS = 5_000;
+const INSPECTION_TIMEOUT_MS = 20_000;
 const REMEMBERED_SAMPLES = 1_000;
 
 /** Tells a format by its first bytes, whatever name or type came with it. */
@@ -39,6 +39,8 @@ export class SampleInspector {
     if (known) return known;
     const measures = this.#pool.run({ bytes, format });
     this.#known.set(digest, measures);
+    // A look that failed may have failed for a busy machine's sake.
+    measures.catch(() => this.#known.delete(digest));
     const [oldest] = this.#known.keys();
     if (this.#known.size > REMEMBERED_SAMPLES && oldest !== undefined) this.#known.delete(oldest);
     return measures;

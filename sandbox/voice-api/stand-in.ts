@@ -69,7 +69,7 @@ export async function startVoiceApi(options: VoiceApiOptions = {}): Promise<Voic
 export class VoiceApiStandIn implements AsyncDisposable {
   readonly key: string;
   readonly #speaker: Speaker;
-  readonly #inspector = new SampleInspector();
+  readonly #inspector: SampleInspector;
   readonly #webhooks = new WebhookSender();
   readonly #faults = new FaultQueue();
   readonly #closing = new AbortController();
@@ -84,7 +84,8 @@ export class VoiceApiStandIn implements AsyncDisposable {
   #closed: Promise<void> | undefined;
 
   /** Use `startVoiceApi`. */
-  constructor(options: VoiceApiOptions, speaker: Speaker) {
+  constructor(options: VoiceApiOptions, speaker: Speaker, inspector = new SampleInspector()) {
+    this.#inspector = inspector;
     const keys = options.keys ?? [DEFAULT_KEY];
     this.key = keys[0] ?? DEFAULT_KEY;
     this.#speaker = speaker;

@@ -16,6 +16,7 @@ import {
   type InputAudioTrack,
   type InputFormat,
 } from "mediabunny";
+import { READY } from "../lib/worker-call.ts";
 import type { Inspection, SampleFacts } from "./inspect.ts";
 
 /** All of mediabunny's but HLS: a playlist makes it fetch whatever addresses the file names. */
@@ -77,6 +78,7 @@ async function measureDuration(track: InputAudioTrack): Promise<number> {
   return end - start;
 }
 
+process.send?.(READY);
 const [bytes] = (await once(process, "message")) as [Uint8Array];
 const inspection = await inspect(bytes).catch((): Inspection => ({ unreadable: "damaged" }));
 process.send?.(inspection);

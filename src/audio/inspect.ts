@@ -32,7 +32,7 @@ export class SampleUnreadable extends Error {
 
 const WORKER = new URL("./inspect-worker.ts", import.meta.url);
 /** A good sample takes about 0.2 s with the worker's start; some damaged M4A files keep the parser for ever. */
-const LIMITS = { timeoutMs: 3000, maxHeapMb: 128 };
+const LIMITS = { startMs: 20_000, timeoutMs: 3_000, maxHeapMb: 128 };
 
 /**
  * Looks into an audio file in a process of its own, because parsers can be made to loop or to fill the memory.

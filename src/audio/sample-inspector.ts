@@ -1,13 +1,15 @@
 import { UserError } from "../errors.ts";
 import { inspectSample, SampleUnreadable, type SampleFacts } from "./inspect.ts";
 
-/** Measures what a member attached; rejects with the UserError `sample_unreadable` when it cannot be read. */
+/** Measures what a member attached; rejects with a UserError when it cannot be read. */
 export const sampleInspector = {
   async inspect(bytes: Uint8Array, signal: AbortSignal): Promise<SampleFacts> {
     try {
       return await inspectSample(bytes, signal);
     } catch (error) {
-      throw error instanceof SampleUnreadable ? UserError.of("sample_unreadable").because(error) : error;
+      if (!(error instanceof SampleUnreadable)) throw error;
+      const code = error.reason === "too-slow" ? "sample_too_slow" : "sample_unreadable";
+      throw UserError.of(code).because(error);
     }
   },
 };

@@ -58,7 +58,7 @@ export class ReplyDelivery implements Delivery {
         );
       } catch (error) {
         signal.throwIfAborted();
-        if (isTooLarge(error)) throw tooLarge(this.#editor.uploadLimit(task), file.audio).because(error);
+        if (isTooLarge(error)) throw refusedSize(file.audio).because(error);
         if (isHopeless(error)) throw UserError.of("message_gone").because(error);
         if (isRefused(error) || attempt >= TRIES) throw UserError.of("upload_refused").because(error);
         await this.#clock.sleep(backoffMs(attempt, RETRY), signal);
@@ -72,5 +72,13 @@ function tooLarge(limit: number, { bytes, durationSeconds }: AudioFacts): UserEr
     duration: inDuration(durationSeconds),
     size: inMegabytes(bytes),
     limit: inMegabytes(limit),
+  });
+}
+
+/** Discord said so in spite of the limit that it had announced. */
+function refusedSize({ bytes, durationSeconds }: AudioFacts): UserError {
+  return UserError.of("result_refused_size", {
+    duration: inDuration(durationSeconds),
+    size: inMegabytes(bytes),
   });
 }

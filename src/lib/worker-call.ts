@@ -15,14 +15,20 @@ export class WorkerFailure extends Error {
   }
 }
 
-/** `timeoutMs` counts from the worker's start, its loading included; the heap is V8's old space, in MiB. */
-export type WorkerLimits = { timeoutMs: number; maxHeapMb: number };
+/** What a worker sends when it has loaded, before it is given its input. */
+export const READY = "ready";
+
+/**
+ * `startMs` is for starting and loading, which a busy machine may draw out; `timeoutMs` for the work itself. The heap is
+ * V8's old space, in MiB.
+ */
+export type WorkerLimits = { startMs: number; timeoutMs: number; maxHeapMb: number };
 
 /** Workers alive at once, in the whole bot: more than there are cores would only take turns. */
 const places = new Semaphore(Math.min(availableParallelism(), 4));
 
 /**
- * Starts the module at `url` (a file), sends it `input` and resolves to the one message it sends back. Calls beyond
+ * Starts the module at `url` (a file), sends it `input` when it says READY, and resolves to its one answer. Calls beyond
  * the few that run at once wait in order, and `input` is copied only when theirs starts. The worker sees no
  * environment variables, its output is dropped, and it is gone before this settles.
  *
@@ -50,7 +56,7 @@ export async function callInWorker<T>(
     worker.once("error", () => resolve());
   });
   try {
-    return (await askWorker(worker, input, limits.timeoutMs, signal)) as T;
+    return (await askWorker(worker, input, limits, signal)) as T;
   } finally {
     worker.kill("SIGKILL");
     await gone;
@@ -60,27 +66,32 @@ export async function callInWorker<T>(
 async function askWorker(
   worker: ChildProcess,
   input: unknown,
-  timeoutMs: number,
+  limits: WorkerLimits,
   signal: AbortSignal,
 ): Promise<unknown> {
   using cleanup = new DisposableStack();
   return await new Promise((resolve, reject) => {
     const fail = (reason: WorkerFailureReason, message: string, cause?: unknown) =>
       reject(new WorkerFailure(reason, message, cause));
-    const timer = setTimeout(() => fail("timeout", `no answer within ${timeoutMs} ms`), timeoutMs);
+    const giveUpAfter = (ms: number) => setTimeout(() => fail("timeout", `no answer within ${ms} ms`), ms);
+    let timer = giveUpAfter(limits.startMs);
     const abort = () => reject(signal.reason as Error);
     signal.addEventListener("abort", abort);
     cleanup.defer(() => {
       clearTimeout(timer);
       signal.removeEventListener("abort", abort);
     });
-    worker.on("message", resolve);
+    worker.on("message", (message) => {
+      if (message !== READY) return resolve(message);
+      clearTimeout(timer);
+      timer = giveUpAfter(limits.timeoutMs);
+      // A worker that died cannot be written to; its "exit" tells why.
+      worker.send(input as object, () => undefined);
+    });
     worker.on("error", (error) => fail("crashed", "the worker could not be started or reached", error));
     // Node ends with code 1 for an error that nobody caught.
     worker.on("exit", (code, killedBy) =>
       fail(code === 1 ? "threw" : "crashed", `ended with ${killedBy ?? `code ${code}`} and no answer`),
     );
-    // A worker that died cannot be written to; its "exit" tells why.
-    worker.send(input as object, () => undefined);
   });
 }

@@ -8,8 +8,6 @@ import type { SampleFacts } from "./task.ts";
 const SAMPLE_MAX_BYTES = 4_500_000;
 const SAMPLE_MIN_SECONDS = 5;
 const SAMPLE_MAX_SECONDS = 30;
-/** What counts as exactly 5 or 30 s to a person who trimmed a clip; codecs pad by a few packets. */
-const DURATION_SLACK_SECONDS = 0.1;
 const TEXT_FILE_MAX_BYTES = 256 * 1024;
 const TEXT_MAX_CHARACTERS = 100_000;
 export const SPEED = { min: 0.5, max: 2, default: 1 } as const;
@@ -124,11 +122,18 @@ export class Intake {
 }
 
 function checkDuration(durationSeconds: number): void {
-  const seconds = `${durationSeconds.toFixed(1)} seconds`;
-  if (durationSeconds < SAMPLE_MIN_SECONDS - DURATION_SLACK_SECONDS)
-    throw UserError.of("sample_too_short", { seconds });
-  if (durationSeconds > SAMPLE_MAX_SECONDS + DURATION_SLACK_SECONDS)
-    throw UserError.of("sample_too_long", { seconds });
+  const tenths = durationSeconds * 10;
+  // Rounded away from the bound, so that 4.98 s does not read as the 5 seconds that are needed.
+  if (!(durationSeconds >= SAMPLE_MIN_SECONDS)) {
+    throw UserError.of("sample_too_short", { seconds: inSeconds(Math.floor(tenths)) });
+  }
+  if (durationSeconds > SAMPLE_MAX_SECONDS) {
+    throw UserError.of("sample_too_long", { seconds: inSeconds(Math.ceil(tenths)) });
+  }
+}
+
+function inSeconds(tenths: number): string {
+  return `${(tenths / 10).toFixed(1)} seconds`;
 }
 
 const CONTENT_TYPES = { wav: "audio/wav", mp3: "audio/mpeg", m4a: "audio/mp4" } as const;

@@ -92,20 +92,23 @@ async function beforeUpload(signal: AbortSignal): Promise<{ world: TestWorld; se
   const world = await TestWorld.start({ speedUp: 0 });
   world.api.hold();
   const sent = world.clone(SHORT);
-  await sent.until((message) => message.embeds.length > 0, signal);
+  await edited(world, 1, signal);
   return { world, sent };
 }
 
-/** Lets the file come; once Discord has answered its edit, the bot's time goes on until the card is over. */
-async function untilOver(world: TestWorld, sent: SentInteraction, wanted: string, signal: AbortSignal) {
-  const countEdits = () => world.discord.requests().filter(({ method }) => method === "PATCH").length;
-  const shown = countEdits();
-  world.api.release();
+/** Waits until Discord has answered so many edits, well or not. */
+async function edited(world: TestWorld, times: number, signal: AbortSignal): Promise<void> {
   await when(
     (check) => world.discord.onRequest(check),
-    () => countEdits() > shown,
+    () => world.discord.requests().filter(({ method }) => method === "PATCH").length >= times,
     signal,
   );
+}
+
+/** Lets the file come; once Discord has answered that edit, the bot's time goes on until the card is over. */
+async function untilOver(world: TestWorld, sent: SentInteraction, wanted: string, signal: AbortSignal) {
+  world.api.release();
+  await edited(world, 2, signal);
   using _ticking = setInterval(() => world.clock.jump(10_000), 20);
   const over = await sent.until(titled(wanted), signal);
   await world.line(({ msg }) => msg === "done" || msg === "a task failed", signal);

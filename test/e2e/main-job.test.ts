@@ -170,7 +170,10 @@ const MEMBERS = 20;
 const NUMBERS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
 
 test("twenty members at once are all served, two at a time", async ({ signal }) => {
-  await using world = await TestWorld.start({ api: { concurrency: 2 } });
+  await using world = await TestWorld.start({
+    api: { concurrency: 2, processing: { syncMs: 200, minimumMs: 200 } },
+  });
+  world.api.hold();
   const short = NUMBERS.map((number) => `I am member number ${number}.`);
   const texts = Array.from({ length: MEMBERS }, (_, index) => short[index] ?? SOON_READ_TEXT);
 
@@ -178,6 +181,8 @@ test("twenty members at once are all served, two at a time", async ({ signal }) 
     const member = world.guild.addMember({ username: `member-${index}` });
     return world.clone({ sample: SAMPLE, text }, member);
   });
+  await world.line(() => world.logged.filter(({ msg }) => msg === "queued").length === MEMBERS, signal);
+  world.api.release();
   const done = await Promise.all(sent.map((one) => one.until(titled("Done"), signal)));
 
   expect(world.api.peakActive).toBe(2);

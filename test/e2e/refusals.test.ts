@@ -22,13 +22,13 @@ test.for([
   [
     "a text file that is too large",
     textFile("a.txt", Buffer.alloc(300 * 1024, "a ")),
-    /300 KiB and I can take up to 256 KiB/,
+    /300 KiB.* up to 256 KiB/,
   ],
   ["an empty text file", textFile("a.txt", Buffer.alloc(0)), /no words I could read aloud/],
   [
     "a sample that is too large",
     { text, sample: { ...SAMPLE, data: Buffer.alloc(4_600_000) } },
-    /4\.6 MB and the limit is 4\.5 MB/,
+    /4\.6 MB.* limit is 4\.5 MB/,
   ],
   [
     "a picture as the sample",
@@ -52,8 +52,8 @@ test.for([
 const garbage = Buffer.from("This is no audio at all. ".repeat(400));
 
 test.for([
-  ["a sample of 3 seconds", { sample: sampleOf(3) }, /3\.0 seconds long and I need at least 5/],
-  ["a sample of 31 seconds", { sample: sampleOf(31) }, /31\.0 seconds long and I can use at most 30/],
+  ["a sample of 3 seconds", { sample: sampleOf(3) }, /3\.0 seconds long.* at least 5/],
+  ["a sample of 31 seconds", { sample: sampleOf(31) }, /31\.0 seconds long.* at most 30/],
   [
     "an Ogg sample",
     { sample: { name: "a.ogg", data: await readFixture("six-opus.ogg") } },
@@ -97,11 +97,7 @@ test.for([
     textFile("a.md", Buffer.from("# ***\n\n---\n> \n")),
     /no words I could read aloud/,
   ],
-  [
-    "a text that is too long",
-    textFile("a.txt", Buffer.alloc(120_000, "a ")),
-    /119,999 characters and I can read 100,000/,
-  ],
+  ["a text that is too long", textFile("a.txt", Buffer.alloc(120_000, "a ")), /119,999 characters.* 100,000/],
 ] as const)("%s is refused in place of the card", async ([, given, says], { signal }) => {
   await using world = await TestWorld.start();
   const options = "text_file" in given ? given : { text, ...given };

@@ -147,3 +147,21 @@ test("an interaction that was sent while the gateway was away is answered after 
 
   await sent.until(titled("Done"), signal);
 });
+
+test("an end that Discord would not show before the stop is told after the restart", async ({ signal }) => {
+  await using world = await TestWorld.start();
+  world.api.hold();
+  const sent = world.clone(SOON);
+  await sent.until(titled("Submitted"), signal);
+
+  world.discord.failNext({ method: "PATCH", status: 503, times: 50 });
+  world.api.failTasks({ error: "no voice found" });
+  world.member.press(sent.reply ?? { id: "" }, sent.reply?.buttons[0]?.customId ?? "");
+  await world.line(({ msg }) => msg === "a card could not be edited", signal);
+  await world.stopBot();
+  expect(sent.reply && title(sent.reply)).toBe("Submitted");
+  world.discord.clearFaults();
+  await world.startBot();
+
+  await sent.until(titled("Cancelled"), signal);
+});

@@ -7,6 +7,8 @@ const SYNC = { sample: SAMPLE, text: SHORT_TEXT };
 const OPTIONS = { create: ASYNC, sync: SYNC } as const;
 const MINUTE_MS = 60_000;
 const ALWAYS = 1_000;
+/** The bot's time is ours, so that a pause of a minute is over only when the test says so. */
+const IN_REAL_TIME = { speedUp: 1, env: { VOICE_API_POLL_SECONDS: "0.1", VOICE_API_CONCURRENCY: "5" } };
 
 /** Each line about something that went wrong says with which task. */
 function expectLinesNameTheTask(world: TestWorld, footer: string | undefined): void {
@@ -36,7 +38,7 @@ test.for([
 test.for(["create", "sync"] as const)(
   "on %s: a refused key pauses the task, which goes on by itself later",
   async (on, { signal }) => {
-    await using world = await TestWorld.start();
+    await using world = await TestWorld.start(IN_REAL_TIME);
     world.api.fail({ on, kind: "status", status: 401 });
 
     const sent = world.clone(OPTIONS[on]);
@@ -53,7 +55,7 @@ test.for(["create", "sync"] as const)(
 );
 
 test("while the key is refused no other task is sent either", async ({ signal }) => {
-  await using world = await TestWorld.start({ env: { VOICE_API_CONCURRENCY: "5" } });
+  await using world = await TestWorld.start(IN_REAL_TIME);
   world.api.fail({ on: "create", kind: "status", status: 401, times: ALWAYS });
   const first = world.clone(ASYNC);
   await first.until((message) => words(message).includes("Paused"), signal);
@@ -70,7 +72,7 @@ test("while the key is refused no other task is sent either", async ({ signal })
 });
 
 test("a plan without the endpoint pauses the task until the operator has changed it", async ({ signal }) => {
-  await using world = await TestWorld.start();
+  await using world = await TestWorld.start(IN_REAL_TIME);
   world.api.setPlanRefused(true);
 
   const sent = world.clone(ASYNC);
@@ -262,7 +264,7 @@ test.for([404, 409, 500])("on result: one %i is got over", async (status, { sign
 });
 
 test("a key that is refused when the result is fetched does not lose the result", async ({ signal }) => {
-  await using world = await TestWorld.start();
+  await using world = await TestWorld.start(IN_REAL_TIME);
   world.api.fail({ on: "result", kind: "status", status: 401 });
 
   const sent = world.clone(ASYNC);

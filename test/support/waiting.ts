@@ -31,10 +31,16 @@ export function whisper(pressed: SentInteraction, signal: AbortSignal): Promise<
   );
 }
 
-/** A predicate for `until`: the card has this title. */
+/** A predicate for `until`: the card has this title. A refusal is the end, so waiting for anything else fails with it. */
 export function titled(wanted: string): (message: MessageView) => boolean {
-  return (message) => title(message) === wanted;
+  return (message) => {
+    const found = title(message);
+    if (found === REFUSED && wanted !== REFUSED) throw new Error(`Refused: ${words(message)}`);
+    return found === wanted;
+  };
 }
+
+const REFUSED = "That did not work";
 
 /** The title of a card, such as "Done". */
 export function title(message: { embeds: { title?: string }[] } | undefined): string | undefined {

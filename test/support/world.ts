@@ -54,12 +54,11 @@ type LogLine = Record<string, unknown>;
 /** Reading a long text aloud takes a second and a look into a sample a third, so all worlds of a file share both. */
 const speaker = await Speaker.open();
 const inspector = new SampleInspector();
-SampleInspector.prototype.inspect = SampleInspector.prototype.inspect.bind(inspector);
 afterAll(() => Promise.all([speaker.close(), inspector.close()]));
 
-/** The speaker for one stand-in, which may close it without taking it from the others. */
-function lendSpeaker(): Speaker {
-  return new Proxy(speaker, {
+/** The same for one stand-in, which may close it without taking it from the others. */
+function lend<T extends { close(): Promise<void> }>(shared: T): T {
+  return new Proxy(shared, {
     get(target, name) {
       if (name === "close") return () => Promise.resolve();
       const value: unknown = Reflect.get(target, name);
@@ -69,7 +68,7 @@ function lendSpeaker(): Speaker {
 }
 
 async function startVoiceApi(options: VoiceApiOptions): Promise<VoiceApiStandIn> {
-  const standIn = new VoiceApiStandIn(options, lendSpeaker());
+  const standIn = new VoiceApiStandIn(options, lend(speaker), lend(inspector));
   await standIn.listen(0);
   return standIn;
 }

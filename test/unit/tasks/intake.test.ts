@@ -164,8 +164,8 @@ describe("what was attached", () => {
   test.each<[number, ErrorCode | undefined]>([
     [5, undefined],
     [30, undefined],
-    [4.95, undefined],
-    [30.05, undefined],
+    [4.99, "sample_too_short"],
+    [30.01, "sample_too_long"],
     [4.85, "sample_too_short"],
     [30.15, "sample_too_long"],
     [0, "sample_too_short"],
