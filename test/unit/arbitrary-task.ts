@@ -28,7 +28,7 @@ const audio = fc.record({
 });
 const file = fc.record({ fileName: anyText, audio });
 
-export const failures: fc.Arbitrary<TaskFailure> = fc.record({
+const failures: fc.Arbitrary<TaskFailure> = fc.record({
   code: fc.constantFrom<TaskFailure["code"]>(
     "unexpected",
     "service_failed",
@@ -41,7 +41,7 @@ export const failures: fc.Arbitrary<TaskFailure> = fc.record({
   message: anyText,
 });
 
-export const replies: fc.Arbitrary<Reply> = fc.record({
+const replies: fc.Arbitrary<Reply> = fc.record({
   channelId: snowflake,
   messageId: snowflake,
   token: fc.stringMatching(/^[\w-]{20,60}$/),
@@ -49,7 +49,7 @@ export const replies: fc.Arbitrary<Reply> = fc.record({
   uploadLimit: fc.integer({ min: 0, max: 500_000_000 }),
 });
 
-export const segmentStates: fc.Arbitrary<SegmentState> = fc.oneof(
+const segmentStates: fc.Arbitrary<SegmentState> = fc.oneof(
   fc.record({
     name: fc.constant("waiting" as const),
     reason: waitReason,
@@ -66,7 +66,7 @@ export const segmentStates: fc.Arbitrary<SegmentState> = fc.oneof(
   fc.record({ name: fc.constant("rendered" as const), remoteId: fc.option(id, { nil: undefined }) }),
 );
 
-export const taskStates: fc.Arbitrary<TaskState> = fc.oneof(
+const taskStates: fc.Arbitrary<TaskState> = fc.oneof(
   fc.constantFrom<TaskState>({ name: "queued" }, { name: "rendering" }),
   fc.record({
     name: fc.constant("delivering" as const),

@@ -52,7 +52,7 @@ export class FakeTaskStore implements TaskStore {
 }
 
 /** What a test makes the API do; every call is noted. Without a script a create is accepted and then pending. */
-export class FakeVoiceApi implements VoiceApi {
+class FakeVoiceApi implements VoiceApi {
   readonly calls: string[] = [];
   readonly requests: CloneRequest[] = [];
   onCreate: (number: number, signal: AbortSignal) => Promise<RemoteTask> | RemoteTask = (number) => ({
@@ -134,7 +134,7 @@ class FakeDelivery implements Delivery {
   }
 }
 
-export type LogLine = { level: string; fields: object; message: string };
+type LogLine = { level: string; fields: object; message: string };
 
 /** The domain with a world in memory. `store` may be one that an earlier world left. */
 export function makeWorld(options: { limit?: "auto" | number; store?: FakeTaskStore } = {}) {
