@@ -11,8 +11,9 @@ import { readWavParts } from "./voice-api/wav.ts";
 export type Stage = { discord: DiscordStandIn; channel: Channel; member: Member; outputFolder: string };
 export type Print = (line: string) => void;
 
-const WIDTH = 96;
-const INDENT = " ".repeat(22);
+const WIDTH = 100;
+const TITLE_WIDTH = 12;
+const INDENT = " ".repeat(23);
 const LAST = new Set(["Done", "Not finished", "Cancelled", "That did not work"]);
 
 /**
@@ -80,8 +81,9 @@ class Teller {
     const time = `${((now - this.#start) / 1_000).toFixed(1)} s`.padStart(8);
     const lines = card.status.flatMap((line) => wrap(line, WIDTH - INDENT.length));
     if (message.attachments[0]) lines.push(`attached: ${message.attachments[0].filename}`);
-    const [first = "", ...more] = lines;
-    this.#print(`${time}  ${card.title.padEnd(12)}${first}`);
+    const isLong = card.title.length > TITLE_WIDTH;
+    const [first = "", ...more] = isLong ? ["", ...lines] : lines;
+    this.#print(`${time}  ${card.title.padEnd(TITLE_WIDTH)} ${first}`.trimEnd());
     for (const line of more) this.#print(INDENT + line);
   }
 

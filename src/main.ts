@@ -8,6 +8,7 @@ import { createLog } from "./telemetry/log.ts";
 /** EX_CONFIG of sysexits.h: whoever started the bot has something to put right. */
 const EXIT_CONFIG = 78;
 const STOP_LIMIT_MS = 10_000;
+const ORPHAN_LOOK_MS = 500;
 
 async function main(): Promise<void> {
   loadEnvFile();
@@ -24,6 +25,7 @@ async function main(): Promise<void> {
       resolve();
     };
     process.once("SIGTERM", stop).once("SIGINT", stop);
+    if (process.env["npm_lifecycle_event"] !== undefined) onOrphaned(() => stop("orphaned"));
   });
   const app = await startApp(config, log, systemClock);
   try {
@@ -33,6 +35,16 @@ async function main(): Promise<void> {
     process.exitCode = 1;
   }
   await stopInTime(app);
+}
+
+/** npm runs scripts through a shell that ends on a signal without handing it on: then we are left with another parent. */
+function onOrphaned(stop: () => void): void {
+  const parent = process.ppid;
+  const looking = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(looking);
+    stop();
+  }, ORPHAN_LOOK_MS).unref();
 }
 
 /** Node's own reader of .env files; what the environment says already stays. */
