@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import { buttons, commands } from "../commands/index.ts";
 import { sampleInspector } from "./audio/sample-inspector.ts";
 import type { Config } from "./config.ts";
+import { Announcer } from "./discord/announcer.ts";
 import { CdnAttachments } from "./discord/attachments.ts";
 import { connect, createClient, inviteLink, isConnected, watchClient } from "./discord/client.ts";
 import { ReplyDelivery } from "./discord/delivery.ts";
@@ -19,6 +20,7 @@ import { DiskWorkFiles } from "./storage/work-files.ts";
 import { Intake } from "./tasks/intake.ts";
 import { TaskJournal } from "./tasks/journal.ts";
 import type { Delivery, VoiceApi } from "./tasks/ports.ts";
+import { Reports } from "./tasks/reports.ts";
 import { resumeTasks } from "./tasks/recovery.ts";
 import { TaskRunner } from "./tasks/runner.ts";
 import { Scheduler } from "./tasks/scheduler.ts";
@@ -51,13 +53,17 @@ export async function startApp(config: Config, log: Logger, clock: Clock): Promi
   const editor = new ReplyEditor(client, clock);
   const told = (taskId: string) => storage.tasks.settle(taskId);
   const reporter = new Reporter({ editor, clock, log, told, stop: phases.kill });
-  const domain = buildTasks(base, world, new ReplyDelivery(reporter, editor, clock));
+  const announcer = new Announcer(client, clock, log);
+  const domain = buildTasks(base, world, new ReplyDelivery(reporter, editor, announcer, clock));
   domain.journal.changes.on("changed", (task) => reporter.show(task));
   const router = new Router({ commands, buttons, services: { tasks: domain.tasks }, log, stop: phases.stop });
   router.listen(client);
 
-  const wake = (remoteId: string) => domain.watcher.wake(remoteId);
-  const http = createServer({ isReady: () => isConnected(client), webhooks: world.webhooks, wake, log });
+  const report = (segmentKey: string, remoteId: string) => {
+    const noted = domain.reports.note(segmentKey, remoteId);
+    return domain.watcher.wake(remoteId) || noted;
+  };
+  const http = createServer({ isReady: () => isConnected(client), webhooks: world.webhooks, report, log });
   opened.defer(() => http.close());
   const httpPort = config.http.port === undefined ? undefined : await listen(http, config.http.port);
   if (httpPort !== undefined) log.info({ port: httpPort }, "listening");
@@ -114,8 +120,20 @@ function buildTasks({ config, log, clock, phases }: Base, world: World, delivery
   const watcher = new Watcher({ api, clock, log, pollMs: config.voiceApi.pollMs });
   const scheduler = new Scheduler(config.voiceApi.concurrency, clock, stop);
   const shared = { journal, api, samples: storage.samples, clock, log, deadlineMs };
-  const runner = new TaskRunner({ ...shared, scheduler, watcher, files, delivery, stop, kill });
+  const reports = new Reports(clock);
+  const hearsReports = config.http.publicUrl !== undefined;
+  const runner = new TaskRunner({
+    ...shared,
+    reports,
+    hearsReports,
+    scheduler,
+    watcher,
+    files,
+    delivery,
+    stop,
+    kill,
+  });
   const intake = new Intake(attachments, sampleInspector);
   const tasks = new TaskService({ ...shared, runner, intake });
-  return { journal, watcher, runner, tasks };
+  return { journal, watcher, reports, runner, tasks };
 }

@@ -64,7 +64,7 @@ const SENTENCES = {
     `This was not ready after ${d.limit}, so I stopped waiting. Retry sends it again.`,
   stopped: () => "I was shut down before this was finished and could not keep it. Send it again in a minute.",
   message_gone: () =>
-    "The message for the result is gone or out of my reach, so there was nowhere to post it.",
+    "The result is ready, but my message for it is gone or out of my reach, and I could not send you a direct message. `/tasks retry` posts it wherever you use it.",
   upload_refused: () => "Discord did not take the result. Retry posts it again.",
 
   sample_lost: () =>
@@ -93,7 +93,6 @@ const FINAL: readonly string[] = [
   "text_refused",
   "result_too_large",
   "result_refused_size",
-  "message_gone",
   "stopped",
 ];
 

@@ -8,7 +8,7 @@ import {
   type RESTPatchAPIChannelMessageJSONBody,
 } from "discord.js";
 import { isRetryable, type UserError } from "../errors.ts";
-import { countCharacters, isShort } from "../tasks/segment-run.ts";
+import { countCharacters, isShort } from "../tasks/text.ts";
 import type { SegmentState, Task } from "../tasks/task.ts";
 import type { TaskAction } from "./command.ts";
 
@@ -104,6 +104,10 @@ function describeWaiting(state: Extract<SegmentState, { name: "waiting" }>, task
     ],
     plan: [
       "Paused: this bot's plan at the voice service does not cover this. The bot's operator can mend it; your task stays in line.",
+      asked,
+    ],
+    answer: [
+      "The voice service may be working on it already. I wait for its word before I send it again.",
       asked,
     ],
     service: ["The voice service does not answer right now. I keep trying; nothing is lost.", asked],

@@ -1,11 +1,13 @@
 import { readFile } from "node:fs/promises";
+import type { RawFile } from "discord.js";
 import { UserError } from "../errors.ts";
 import { backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
 import { Semaphore } from "../lib/semaphore.ts";
 import type { Delivery } from "../tasks/ports.ts";
 import { advance, type AudioFacts, type DeliveredFile, type Task } from "../tasks/task.ts";
-import { inDuration, inMegabytes } from "./cards.ts";
+import type { Announcer } from "./announcer.ts";
+import { inDuration, inMegabytes, renderTask } from "./cards.ts";
 import { nameFile } from "./file-name.ts";
 import type { Reporter } from "./reporter.ts";
 import { isHopeless, isRefused, isTooLarge, type ReplyEditor } from "./reply-editor.ts";
@@ -22,12 +24,14 @@ const RETRY = { baseMs: 2_000, capMs: 60_000 };
 export class ReplyDelivery implements Delivery {
   readonly #reporter: Reporter;
   readonly #editor: ReplyEditor;
+  readonly #announcer: Announcer;
   readonly #clock: Clock;
   readonly #uploads = new Semaphore(UPLOADS_AT_ONCE_BYTES);
 
-  constructor(reporter: Reporter, editor: ReplyEditor, clock: Clock) {
+  constructor(reporter: Reporter, editor: ReplyEditor, announcer: Announcer, clock: Clock) {
     this.#reporter = reporter;
     this.#editor = editor;
+    this.#announcer = announcer;
     this.#clock = clock;
   }
 
@@ -46,25 +50,39 @@ export class ReplyDelivery implements Delivery {
     return file;
   }
 
+  async announce(task: Task, signal: AbortSignal): Promise<void> {
+    await this.#announcer.announce(task, signal);
+  }
+
   async #post(task: Task, file: DeliveredFile, data: Buffer, signal: AbortSignal): Promise<void> {
     for (let attempt = 1; ; attempt += 1) {
       const done = advance(task, { type: "delivered", at: this.#clock.now(), file });
       try {
-        return await this.#reporter.attach(
-          task,
-          done,
-          { name: file.fileName, data, contentType: "audio/wav" },
-          signal,
-        );
+        return await this.#reporter.attach(task, done, toFile(done, data), signal);
       } catch (error) {
         signal.throwIfAborted();
         if (isTooLarge(error)) throw refusedSize(file.audio).because(error);
-        if (isHopeless(error)) throw UserError.of("message_gone").because(error);
+        if (isHopeless(error)) return await this.#postDirectly(task, done, data, signal);
         if (isRefused(error) || attempt >= TRIES) throw UserError.of("upload_refused").because(error);
         await this.#clock.sleep(backoffMs(attempt, RETRY), signal);
       }
     }
   }
+
+  /** The card is gone or out of reach: a direct message is the next best place. */
+  async #postDirectly(task: Task, done: Task, data: Buffer, signal: AbortSignal): Promise<void> {
+    const { embeds } = renderTask(done, this.#clock.now());
+    try {
+      await this.#announcer.sendDirectly(task, embeds, toFile(done, data), signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw UserError.of("message_gone").because(error);
+    }
+  }
+}
+
+function toFile(done: Task, data: Buffer): RawFile {
+  return { name: nameFile(done), data, contentType: "audio/wav" };
 }
 
 function tooLarge(limit: number, { bytes, durationSeconds }: AudioFacts): UserError {

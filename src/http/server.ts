@@ -7,8 +7,8 @@ export type HttpDeps = {
   /** Whether the bot can do its work now: connected to Discord. */
   isReady: () => boolean;
   webhooks: WebhookPaths;
-  /** Told which remote task has news; a hint, never the truth. */
-  wake: (remoteId: string) => void;
+  /** Told which remote task of which of our segments has news; a hint, never the truth. False: nobody waits for it. */
+  report: (segmentKey: string, remoteId: string) => boolean;
   log: Log;
 };
 
@@ -16,7 +16,7 @@ export type HttpDeps = {
 const MAX_BODY_BYTES = 16 * 1024;
 
 /** Health checks for whoever hosts the bot, and the place where the voice API reports. */
-export function createServer({ isReady, webhooks, wake, log }: HttpDeps): FastifyInstance {
+export function createServer({ isReady, webhooks, report, log }: HttpDeps): FastifyInstance {
   const server = fastify({ bodyLimit: MAX_BODY_BYTES, requestTimeout: 10_000, forceCloseConnections: true });
   server.get("/healthz", () => ({ status: "ok" }));
   server.get("/readyz", (_request, reply) => {
@@ -30,8 +30,9 @@ export function createServer({ isReady, webhooks, wake, log }: HttpDeps): Fastif
       if (!webhooks.isGenuine(segmentKey, signature)) return reply.code(404).send();
       const body = webhookBody.safeParse(request.body);
       if (!body.success) return reply.code(400).send();
-      log.info({ segmentKey, remoteId: body.data.task_id }, "the voice API reported");
-      wake(body.data.task_id);
+      const remoteId = body.data.task_id;
+      const awaited = report(segmentKey, remoteId);
+      log.info({ segmentKey, remoteId, awaited }, "the voice API reported");
       return reply.code(204).send();
     },
   );

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Task } from "../tasks/task.ts";
 
 const time = z.number();
-const waitReason = z.enum(["turn", "slot", "key", "plan", "service"]);
+const waitReason = z.enum(["turn", "slot", "key", "plan", "service", "answer"]);
 
 const segmentState = z.discriminatedUnion("name", [
   z.object({ name: z.literal("waiting"), reason: waitReason, notBefore: time }),

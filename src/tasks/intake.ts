@@ -1,7 +1,7 @@
 import { UserError } from "../errors.ts";
 import { TooLarge } from "../lib/read-bounded.ts";
 import type { Attachment, Attachments, SampleInspector } from "./ports.ts";
-import { countCharacters } from "./segment-run.ts";
+import { countCharacters } from "./text.ts";
 import type { SampleFacts } from "./task.ts";
 
 /** The API's bounds for a sample (vendor's create-task page): 4.5 MB, 5 to 30 s. */

@@ -104,6 +104,8 @@ export class VoiceApiFailure extends Error {
 /** Brings a finished task's audio to its reply; rejects with a UserError when that cannot be done. */
 export interface Delivery {
   deliver(task: Task, audio: AudioFacts & { path: string }, signal: AbortSignal): Promise<DeliveredFile>;
+  /** Tells the owner of a task that it is over, where that is worth a message. Called once per end; never rejects. */
+  announce(task: Task, signal: AbortSignal): Promise<void>;
 }
 
 /** A file that a member attached. `size` is what Discord announced, in bytes. */

@@ -3,7 +3,7 @@ import { withDeadline } from "../lib/deadline.ts";
 import { explain } from "./failures.ts";
 import { VoiceApiFailure, type Delivery } from "./ports.ts";
 import { OPERATOR_PAUSE_MS, SegmentRun, type SegmentRunDeps } from "./segment-run.ts";
-import { isOver, isRendered, type AudioFacts, type Task } from "./task.ts";
+import { advance, isOver, isRendered, type AudioFacts, type Task, type TaskEvent } from "./task.ts";
 
 export type RunnerDeps = SegmentRunDeps & {
   delivery: Delivery;
@@ -70,11 +70,14 @@ export class TaskRunner {
 
   async #fail(taskId: string, error: unknown, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
-    const { journal, log, clock } = this.#deps;
+    const { journal, delivery, log, clock, kill } = this.#deps;
     const failure = explain(error);
     const { code, message } = failure;
     log.error({ taskId, code, err: failure.cause ?? failure }, "a task failed");
-    await journal.record(taskId, { type: "failed", at: clock.now(), failure: { code, message } });
+    const failed: TaskEvent = { type: "failed", at: clock.now(), failure: { code, message } };
+    const task = journal.current(taskId);
+    if (task) await delivery.announce(advance(task, failed), kill);
+    await journal.record(taskId, failed);
   }
 
   async #work(taskId: string, signal: AbortSignal): Promise<void> {
@@ -162,7 +165,10 @@ export class TaskRunner {
     const { task } = await journal.record(taskId, { type: "delivering", step: "uploading" });
     if (!task || isOver(task)) return;
     const file = await delivery.deliver(task, audio, kill);
-    await journal.record(taskId, { type: "delivered", at: clock.now(), file });
+    const delivered: TaskEvent = { type: "delivered", at: clock.now(), file };
+    // Before it is saved: a crash in between repeats both, and neither shows twice.
+    await delivery.announce(advance(task, delivered), kill);
+    await journal.record(taskId, delivered);
     log.info(
       { taskId, bytes: audio.bytes, seconds: audio.durationSeconds, ms: clock.now() - task.createdAt },
       "done",

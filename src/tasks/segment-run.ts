@@ -11,16 +11,18 @@ import {
   type VoiceApi,
   type WorkFiles,
 } from "./ports.ts";
+import type { Reports } from "./reports.ts";
 import type { Permit, Scheduler } from "./scheduler.ts";
-import type { Segment, Task, WaitReason } from "./task.ts";
+import type { Segment, SegmentState, Task, WaitReason } from "./task.ts";
+import { isShort } from "./text.ts";
 import type { RemoteEnd, Watcher } from "./watcher.ts";
 
-/** The vendor's line: shorter texts go to the sync endpoint, the rest to the async one (characters). */
-const ASYNC_MIN_CHARACTERS = 1_000;
 /** Creates that failed after they were sent are repeated this often; each repeat may be charged. */
 const MAX_FAILED_CREATES = 4;
 /** 401 and 403: how long until one task looks whether the operator mended it. */
 export const OPERATOR_PAUSE_MS = 60_000;
+/** The vendor calls 2 to 10 minutes typical; a report comes when the task is over. */
+const REPORT_WAIT_MS = 12 * 60_000;
 const RETRY = { baseMs: 2_000, capMs: 60_000 };
 /** A cancelled task goes on at the API; its permit is held until it ends there, but no longer than this. */
 const ABANDONED_WATCH_MS = 3_600_000;
@@ -32,6 +34,9 @@ export type SegmentRunDeps = {
   api: VoiceApi;
   samples: SampleStore;
   files: WorkFiles;
+  reports: Reports;
+  /** Whether the API can tell us about a task whose create got no answer. */
+  hearsReports: boolean;
   clock: Clock;
   log: Log;
   /** Ends all waiting; what is saved goes on after a restart. */
@@ -61,6 +66,7 @@ export class SegmentRun {
 
   /** Resolves when the segment is rendered or the task is over; rejects with a UserError or the signal's reason. */
   async run(signal: AbortSignal): Promise<void> {
+    this.#deps.reports.open(this.#key);
     try {
       for (;;) {
         const task = this.#deps.journal.current(this.#taskId);
@@ -70,6 +76,7 @@ export class SegmentRun {
         await this.#step(task, segment, signal);
       }
     } finally {
+      this.#deps.reports.close(this.#key);
       this.#leave();
     }
   }
@@ -80,19 +87,65 @@ export class SegmentRun {
     else await this.#watch(signal);
   }
 
-  /** The process died between the create and its answer: the task may exist at the API, so this is a second try. */
-  async #resubmit({ failedCreates }: Segment): Promise<void> {
-    if (failedCreates + 1 >= MAX_FAILED_CREATES) throw UserError.of("service_unavailable");
-    this.#deps.log.warn(this.#fields(), "the answer to a create was lost; submitting again");
-    await this.#hold({ reason: "turn", notBefore: 0, failed: true, maybeCreated: true });
+  /** The process died between the create and its answer: the task may exist at the API. */
+  async #resubmit(segment: Segment): Promise<void> {
+    if (segment.failedCreates + 1 >= MAX_FAILED_CREATES) throw UserError.of("service_unavailable");
+    this.#deps.log.warn(this.#fields(), "the answer to a create was lost");
+    await this.#hold({ ...this.#afterLostAnswer(segment, "turn", 0), failed: true, maybeCreated: true });
+  }
+
+  /** Where the API can report on the task, its word is waited for; else the segment is simply sent again. */
+  #afterLostAnswer(
+    { text }: Segment,
+    reason: WaitReason,
+    waitMs: number,
+  ): { reason: WaitReason; notBefore: number } {
+    const now = this.#deps.clock.now();
+    if (this.#deps.hearsReports && !isShort(text))
+      return { reason: "answer", notBefore: now + REPORT_WAIT_MS };
+    return { reason, notBefore: waitMs === 0 ? 0 : now + waitMs };
+  }
+
+  /** Waits until the segment may be sent; true when it need not be, because the lost answer was settled. */
+  async #waitToSend(
+    state: Extract<SegmentState, { name: "waiting" }>,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { clock, reports, journal } = this.#deps;
+    const left = () => Math.max(0, state.notBefore - clock.now());
+    if (state.reason !== "answer") {
+      if (left() > 0) await clock.sleep(left(), signal);
+      return false;
+    }
+    for (;;) {
+      const remoteId = await reports.wait(this.#key, left(), signal);
+      if (remoteId === undefined) return false;
+      if (!(await this.#isThere(remoteId, signal))) continue;
+      this.#deps.log.info({ ...this.#fields(), remoteId }, "a lost create was settled by a report");
+      const at = { segment: this.#index, at: clock.now() };
+      return (await journal.record(this.#taskId, { type: "found", ...at, remoteId })).changed;
+    }
+  }
+
+  /** A report is a hint: the API itself says whether the task is there and ours. */
+  async #isThere(remoteId: string, signal: AbortSignal): Promise<boolean> {
+    try {
+      await this.#deps.api.status(remoteId, signal);
+      return true;
+    } catch (error) {
+      if (!(error instanceof VoiceApiFailure)) throw error;
+      this.#deps.log.warn(
+        { ...this.#fields(), remoteId, reason: error.reason },
+        "a reported task is not there",
+      );
+      return false;
+    }
   }
 
   async #submit(task: Task, segment: Segment, signal: AbortSignal): Promise<void> {
-    const { scheduler, clock, journal } = this.#deps;
-    if (segment.state.name !== "waiting") return;
-    if (segment.state.notBefore > clock.now())
-      await clock.sleep(segment.state.notBefore - clock.now(), signal);
-    const keepsItsPlace = segment.state.reason === "slot" || segment.state.reason === "service";
+    const { scheduler, journal } = this.#deps;
+    if (segment.state.name !== "waiting" || (await this.#waitToSend(segment.state, signal))) return;
+    const keepsItsPlace = ["slot", "service", "answer"].includes(segment.state.reason);
     this.#permit = await scheduler.enter(task, keepsItsPlace, signal);
     const sample = await this.#deps.samples.get(task.id);
     if (!sample) throw UserError.of("sample_lost");
@@ -149,8 +202,12 @@ export class SegmentRun {
     }
     this.#deps.log.warn(fields, "a create did not go through; the task waits");
     this.#sitOut(error);
-    const wait = judged.reason === "service" ? backoffMs(this.#failuresInARow, RETRY) : 0;
-    await this.#hold({ ...judged, notBefore: wait === 0 ? 0 : this.#deps.clock.now() + wait });
+    const { reason, failed, maybeCreated } = judged;
+    const wait = reason === "service" ? backoffMs(this.#failuresInARow, RETRY) : 0;
+    const when = maybeCreated
+      ? this.#afterLostAnswer(segment, reason, wait)
+      : { reason, notBefore: wait === 0 ? 0 : this.#deps.clock.now() + wait };
+    await this.#hold({ ...when, failed, maybeCreated });
   }
 
   #sitOut({ reason, retryAfterMs }: VoiceApiFailure): void {
@@ -207,21 +264,18 @@ export class SegmentRun {
     await this.#deps.journal.record(this.#taskId, { type: "held", segment: this.#index, ...how });
   }
 
+  get #key(): string {
+    return segmentKey(this.#taskId, this.#index);
+  }
+
   #fields(): { taskId: string; segment: number } {
     return { taskId: this.#taskId, segment: this.#index };
   }
 }
 
-/** Whether the API renders the text while the call waits. */
-export function isShort(text: string): boolean {
-  return countCharacters(text) < ASYNC_MIN_CHARACTERS;
-}
-
-/** Characters as a person and the API count them: code points, not UTF-16 units. */
-export function countCharacters(text: string): number {
-  let count = 0;
-  for (const _ of text) count += 1;
-  return count;
+/** Names a segment in its callback URL. */
+function segmentKey(taskId: string, index: number): string {
+  return `${taskId}.${index}`;
 }
 
 function requestFor(task: Task, segment: Segment, index: number, sample: Uint8Array): CloneRequest {
@@ -231,7 +285,7 @@ function requestFor(task: Task, segment: Segment, index: number, sample: Uint8Ar
     text: segment.text,
     speed: task.speed,
     pitch: task.pitch,
-    segmentKey: `${task.id}.${index}`,
+    segmentKey: segmentKey(task.id, index),
   };
 }
 

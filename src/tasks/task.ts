@@ -16,8 +16,11 @@ export type SampleFacts = { fileName: string; contentType: string; bytes: number
 /** What an audio file turned out to hold. */
 export type AudioFacts = { bytes: number; durationSeconds: number };
 
-/** Why a segment waits although it could be sent; `turn` is the normal case. */
-export type WaitReason = "turn" | "slot" | "key" | "plan" | "service";
+/**
+ * Why a segment waits: for its turn, which is the normal case; for a free slot; for the operator to mend the key or the
+ * plan; for the service to come back; for word of a create whose answer was lost.
+ */
+export type WaitReason = "turn" | "slot" | "key" | "plan" | "service" | "answer";
 
 export type SegmentState =
   | { name: "waiting"; reason: WaitReason; notBefore: number }
@@ -82,6 +85,8 @@ export type TaskEvent =
       remoteId: string;
       estimatedCompletion: number | undefined;
     }
+  /** A create whose answer was lost turns out to have made this remote task. */
+  | { type: "found"; segment: number; at: number; remoteId: string }
   | { type: "started"; segment: number; at: number }
   | {
       type: "held";
@@ -158,6 +163,9 @@ function nextSegment(segment: Segment, event: SegmentEvent): Segment {
     case "submitted":
       if (state.name !== "submitting") return segment;
       return { ...segment, state: submittedState(event.remoteId, event.at, event.estimatedCompletion) };
+    case "found":
+      if (state.name !== "waiting" || state.reason !== "answer") return segment;
+      return { ...segment, state: submittedState(event.remoteId, event.at, undefined) };
     case "started":
       if (state.name !== "submitted" || state.startedAt !== undefined) return segment;
       return { ...segment, state: { ...state, startedAt: event.at } };

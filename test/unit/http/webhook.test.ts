@@ -55,14 +55,17 @@ describe("the server", () => {
   function open(isReady = true) {
     const woken: string[] = [];
     const webhooks = new WebhookPaths("seed");
-    const wake = (remoteId: string) => void woken.push(remoteId);
-    const server = createServer({ isReady: () => isReady, webhooks, wake, log: silent });
+    const report = (segmentKey: string, remoteId: string) => {
+      expect(segmentKey).toBe(KEY);
+      return woken.push(remoteId) > 0;
+    };
+    const server = createServer({ isReady: () => isReady, webhooks, report, log: silent });
     const post = async (url: string, payload: object | string, type = "application/json") =>
       (await server.inject({ method: "POST", url, headers: { "content-type": type }, payload })).statusCode;
     return { server, woken, post, path: webhooks.pathFor(KEY), [Symbol.asyncDispose]: () => server.close() };
   }
 
-  test("a genuine report wakes the task that it names", async () => {
+  test("a genuine report reports the task that it names", async () => {
     await using world = open();
     expect(await world.post(world.path, { task_id: "r-1", status: "completed", audio_url: "x" })).toBe(204);
     expect(world.woken).toEqual(["r-1"]);
@@ -81,7 +84,7 @@ describe("the server", () => {
     expect(world.woken).toEqual([]);
   });
 
-  test("a genuine path with nonsense in it wakes nobody", async () => {
+  test("a genuine path with nonsense in it reports nobody", async () => {
     await using world = open();
     for (const body of [{}, { task_id: "../x" }, { task_id: 5 }, { task_id: "a".repeat(129) }, [], "null"])
       expect([body, await world.post(world.path, body)]).toEqual([body, 400]);

@@ -10,6 +10,7 @@ import type {
   VoiceApi,
   WorkFiles,
 } from "../../../src/tasks/ports.ts";
+import { Reports } from "../../../src/tasks/reports.ts";
 import { TaskRunner } from "../../../src/tasks/runner.ts";
 import { Scheduler } from "../../../src/tasks/scheduler.ts";
 import { isOver, type AudioFacts, type DeliveredFile, type Task } from "../../../src/tasks/task.ts";
@@ -123,6 +124,10 @@ class FakeFiles implements WorkFiles {
 
 class FakeDelivery implements Delivery {
   readonly posted: string[] = [];
+  readonly announced: string[] = [];
+  async announce(task: Task): Promise<void> {
+    this.announced.push(`${task.id} ${task.state.name}`);
+  }
   onDeliver: () => Promise<void> = async () => undefined;
   async deliver(
     task: Task,
@@ -137,7 +142,9 @@ class FakeDelivery implements Delivery {
 type LogLine = { level: string; fields: object; message: string };
 
 /** The domain with a world in memory. `store` may be one that an earlier world left. */
-export function makeWorld(options: { limit?: "auto" | number; store?: FakeTaskStore } = {}) {
+export function makeWorld(
+  options: { limit?: "auto" | number; store?: FakeTaskStore; hearsReports?: boolean } = {},
+) {
   const store = options.store ?? new FakeTaskStore();
   const clock = new ManualClock();
   const lines: LogLine[] = [];
@@ -154,7 +161,21 @@ export function makeWorld(options: { limit?: "auto" | number; store?: FakeTaskSt
   const journal = new TaskJournal(store);
   const scheduler = new Scheduler(options.limit ?? 3, clock, stop.signal);
   const watcher = new Watcher({ api, clock, log, pollMs: 30_000, random: () => 0.5 });
-  const deps = { journal, scheduler, watcher, api, samples, files, delivery, clock, log };
+  const reports = new Reports(clock);
+  const hearsReports = options.hearsReports ?? false;
+  const deps = {
+    journal,
+    scheduler,
+    watcher,
+    reports,
+    hearsReports,
+    api,
+    samples,
+    files,
+    delivery,
+    clock,
+    log,
+  };
   const runner = new TaskRunner({ ...deps, stop: stop.signal, kill: kill.signal, deadlineMs: 7_200_000 });
   /** Saves a task with its sample, as the service does, and starts it. */
   const submit = async (task: Task) => {
