@@ -46,7 +46,7 @@ export async function startApp(config: Config, log: Logger, clock: Clock): Promi
   await using opened = new AsyncDisposableStack();
   const phases = new Phases();
   const base: Base = { config, log, clock, phases };
-  const world = openWorld(base, opened);
+  const world = await openWorld(base, opened);
   opened.defer(() => phases.end());
   const { client, storage } = world;
 
@@ -68,7 +68,7 @@ export async function startApp(config: Config, log: Logger, clock: Clock): Promi
   const httpPort = config.http.port === undefined ? undefined : await listen(http, config.http.port);
   if (httpPort !== undefined) log.info({ port: httpPort }, "listening");
 
-  const fatal = watchClient(client, log, phases.stop);
+  const fatal = Promise.race([watchClient(client, log, phases.stop), storage.lost]);
   const ready = await Promise.race([connect(client, config.discord.token), fatal]);
   await registerCommands(ready, commands, config.discord.guildId, log);
   const resumed = await resumeTasks(domain.journal, domain.runner, clock);
@@ -96,8 +96,8 @@ type World = {
 };
 
 /** Everything that reaches outside the process; `opened` closes it in reverse. */
-function openWorld({ config, log, clock }: Base, opened: AsyncDisposableStack): World {
-  const storage = openStorage(config.storageUrl, log);
+async function openWorld({ config, log, clock, phases }: Base, opened: AsyncDisposableStack): Promise<World> {
+  const storage = await openStorage(config.storageUrl, log, phases.stop);
   opened.defer(() => storage.close());
   const files = opened.use(new DiskWorkFiles(config.tempDir));
   const client = createClient(config.discord.apiUrl);

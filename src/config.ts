@@ -16,7 +16,8 @@ const HELP = {
     "auto, or a whole number from 1 to 1000: how many tasks may be active at the API at once",
   VOICE_API_POLL_SECONDS: "a number of seconds from 0.1 to 600; the vendor asks for 30 to 60",
   TASK_DEADLINE_MINUTES: "a number of minutes from 1 to 10080 after which an unfinished task is given up",
-  STORAGE_URL: "memory: or sqlite:PATH, such as sqlite:data/mynah.db",
+  STORAGE_URL:
+    "memory:, or sqlite:PATH such as sqlite:data/mynah.db, or redis://user:secret@host:port/number with signs such as # and @ in the secret percent-encoded, or rediss:// for TLS",
   TEMP_DIR: "a folder that Mynah may write to",
   HTTP_PORT:
     "a port from 0 to 65535 for health checks and webhooks; 0 picks a free one. Leave it out for no server",
@@ -50,11 +51,7 @@ const schema = z
       .default("auto"),
     VOICE_API_POLL_SECONDS: z.coerce.number().min(0.1).max(600).default(30),
     TASK_DEADLINE_MINUTES: minutes.default(120),
-    STORAGE_URL: z
-      .string()
-      .regex(/^(memory:|sqlite:(?!:memory:).+)$/)
-      .max(1_000)
-      .default("sqlite:data/mynah.db"),
+    STORAGE_URL: z.string().max(1_000).refine(isStorageUrl).default("sqlite:data/mynah.db"),
     TEMP_DIR: z.string().min(1).max(1_000).default("data/tmp"),
     HTTP_PORT: port.optional(),
     PUBLIC_URL: z.url().refine(isHttpsOrLoopback).transform(withoutSlash).optional(),
@@ -108,6 +105,24 @@ function describe(wrong: (keyof typeof HELP)[], env: Record<string, string | und
     "",
     "Copy .env.example to .env and fill it in. To try Mynah without a token and a key, run: npm run sandbox",
   ].join("\n");
+}
+
+function isStorageUrl(url: string): boolean {
+  if (!/^rediss?:/.test(url)) return /^(memory:|sqlite:(?!:memory:).+)$/.test(url);
+  if (!URL.canParse(url)) return false;
+  const { hostname, pathname, search, hash, username, password } = new URL(url);
+  // An unencoded "#" or "?" in a password would end the URL early.
+  const whole = hostname !== "" && /^(\/\d{0,4})?$/.test(pathname) && search === "" && hash === "";
+  return whole && isPercentEncoded(username) && isPercentEncoded(password);
+}
+
+function isPercentEncoded(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function withoutSlash(url: string): string {

@@ -2,7 +2,7 @@ import { startApp, type App } from "./app.ts";
 import { ConfigError, readConfig } from "./config.ts";
 import { TokenRefused } from "./discord/client.ts";
 import { systemClock } from "./lib/clock.ts";
-import { StoreInUse } from "./storage/sqlite-adapter.ts";
+import { StoreInUse, StoreUnreachable } from "./storage/errors.ts";
 import { createLog } from "./telemetry/log.ts";
 
 /** EX_CONFIG of sysexits.h: whoever started the bot has something to put right. */
@@ -63,7 +63,8 @@ async function stopInTime(app: App): Promise<void> {
 
 /** For whoever starts the bot: one plain message, never a stack trace. */
 function explainFailure(error: unknown): number {
-  if (error instanceof ConfigError || error instanceof StoreInUse || error instanceof TokenRefused) {
+  const expected = [ConfigError, StoreInUse, StoreUnreachable, TokenRefused];
+  if (error instanceof Error && expected.some((type) => error instanceof type)) {
     process.stderr.write(`${error.message}\n`);
     return EXIT_CONFIG;
   }

@@ -3,13 +3,9 @@ import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { KeyvStoreAdapter, StoredData } from "keyv";
+import { StoreInUse } from "./errors.ts";
 
 type Row = { key: string; value: string };
-
-/** The file is open in another process. */
-export class StoreInUse extends Error {
-  override readonly name = "StoreInUse";
-}
 
 /**
  * Opens (and makes) the database file. WAL with NORMAL sync: what was acknowledged survives the death of the

@@ -67,13 +67,50 @@ const task = z.object({
     .min(1),
 });
 
-const record = z.object({ version: z.literal(1), task });
-
-export function toRecord(value: Task): unknown {
-  return { version: 1, task: value } satisfies { version: 1; task: Task };
+/** A record that this Mynah cannot read: damaged, or written by a newer one. Its message quotes nothing of the record. */
+export class UnreadableRecord extends Error {
+  override readonly name = "UnreadableRecord";
 }
 
-/** Reads a stored task; throws a ZodError for a damaged one. */
+/** What turns a task as a version wrote it into one as the next version would have. */
+export type Migrations = Record<number, (task: unknown) => unknown>;
+
+/** To be raised, with a migration from it, whenever an older record would not be read as it was meant. */
+const VERSION = 1;
+/** Version 1 is the first. */
+const MIGRATIONS: Migrations = {};
+
+const record = z.object({ version: z.int(), task: z.unknown() });
+
+export function toRecord(value: Task): unknown {
+  return { version: VERSION, task: value };
+}
+
+/** Reads a stored task. Throws an UnreadableRecord. */
 export function fromRecord(stored: unknown): Task {
-  return record.parse(stored).task as Task;
+  const { version, task: old } = check(record, stored);
+  return check(task, migrate(old, version, { to: VERSION, migrations: MIGRATIONS })) as Task;
+}
+
+/** Walks from version to version. Throws an UnreadableRecord where there is no way. */
+export function migrate(
+  old: unknown,
+  version: number,
+  { to, migrations }: { to: number; migrations: Migrations },
+): unknown {
+  if (version > to) throw new UnreadableRecord(`it is of version ${version} and this Mynah knows ${to}`);
+  let value = old;
+  for (let from = version; from < to; from += 1) {
+    const step = migrations[from];
+    if (!step) throw new UnreadableRecord(`it is of version ${version}, which this Mynah no longer knows`);
+    value = step(value);
+  }
+  return value;
+}
+
+function check<T>(schema: z.ZodType<T>, value: unknown): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const places = result.error.issues.map(({ path, code }) => `${path.join(".") || "it"}: ${code}`);
+  throw new UnreadableRecord(places.slice(0, 5).join(", "));
 }

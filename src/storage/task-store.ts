@@ -1,27 +1,31 @@
 import type { Keyv } from "keyv";
-import { ZodError } from "zod";
-import type { Log, SampleStore, TaskStore } from "../tasks/ports.ts";
+import type { Log, TaskStore } from "../tasks/ports.ts";
 import { isOver, type Task } from "../tasks/task.ts";
-import { fromRecord, toRecord } from "./task-schema.ts";
+import { fromRecord, toRecord, UnreadableRecord } from "./task-schema.ts";
 
 /** Finished tasks are kept as long as the API keeps their results: 7 days, in ms. */
 const KEEP_FINISHED_MS = 7 * 24 * 3_600_000;
-/** A task may wait for 7 days before it fails and may then be retried for as long as it is kept, in ms. */
-const KEEP_SAMPLE_MS = 2 * KEEP_FINISHED_MS;
+/** So many are read at once: one round trip to a store that is far away, and little memory. */
+const READ_TOGETHER = 200;
 
 /**
  * Tasks on Keyv. A second namespace holds the ids of those that are not settled. It is written before a task is first
- * saved and cleared when its end has been told, so that a death in between leaves at most an id too many.
+ * saved and cleared when its end has been told, so that a death in between leaves at most an id too many. A third one
+ * has those ids whose record cannot be read: the record stays as it is, and is tried again at every start, for a newer
+ * Mynah may have written it.
  */
 export class KeyvTaskStore implements TaskStore {
   readonly #tasks: Keyv;
   readonly #unfinished: Keyv;
+  readonly #damaged: Keyv;
   readonly #log: Log;
   readonly #marked = new Set<string>();
+  readonly #reported = new Set<string>();
 
-  constructor(stores: { tasks: Keyv; unfinished: Keyv }, log: Log) {
-    this.#tasks = stores.tasks;
-    this.#unfinished = stores.unfinished;
+  constructor(spaces: { tasks: Keyv; unfinished: Keyv; damaged: Keyv }, log: Log) {
+    this.#tasks = spaces.tasks;
+    this.#unfinished = spaces.unfinished;
+    this.#damaged = spaces.damaged;
     this.#log = log;
   }
 
@@ -36,56 +40,83 @@ export class KeyvTaskStore implements TaskStore {
     await this.#unfinished.delete(id);
   }
 
+  /** A record that cannot be read is reported, and as good as none. */
   async get(id: string): Promise<Task | undefined> {
-    const stored: unknown = await this.#tasks.get(id);
-    return stored === undefined ? undefined : fromRecord(stored);
+    const found = await this.#read(id);
+    if (!(found instanceof UnreadableRecord)) return found;
+    this.#report(id, found);
+    return undefined;
   }
 
   async unsettled(): Promise<Task[]> {
-    const ids: string[] = [];
-    for await (const [id] of this.#unfinished.iterator?.(undefined) ?? []) ids.push(id as string);
-    const tasks: Task[] = [];
-    for (const id of ids) {
-      const task = await this.#getUnsettled(id);
-      if (task) tasks.push(task);
-    }
-    for (const { id } of tasks) this.#marked.add(id);
-    return tasks.sort((a, b) => a.createdAt - b.createdAt);
+    const aside = await idsIn(this.#damaged);
+    for (const id of aside) this.#reported.add(id);
+    const again = await inGroups(aside, (id) => this.#bringBack(id));
+    const found = await inGroups(await idsIn(this.#unfinished), (id) => this.#getUnsettled(id));
+    const tasks = new Map([...again, ...found].flatMap((task) => (task ? [[task.id, task]] : [])));
+    for (const id of tasks.keys()) this.#marked.add(id);
+    return [...tasks.values()].sort((a, b) => a.createdAt - b.createdAt);
   }
 
-  /** A record that cannot be read must not keep the others from going on; it stays where it is for whoever looks. */
   async #getUnsettled(id: string): Promise<Task | undefined> {
+    const found = await this.#read(id);
+    if (found === undefined) await this.settle(id);
+    if (!(found instanceof UnreadableRecord)) return found;
+    await this.#damaged.set(id, found.message);
+    await this.#unfinished.delete(id);
+    this.#report(id, found);
+    return undefined;
+  }
+
+  /** Gives a task that was set aside and can be read now. */
+  async #bringBack(id: string): Promise<Task | undefined> {
+    const found = await this.#read(id);
+    if (found instanceof UnreadableRecord) return undefined;
+    if (found) await this.#unfinished.set(id, found.createdAt);
+    await this.#damaged.delete(id);
+    this.#reported.delete(id);
+    if (found) this.#log.info({ taskId: id }, "a stored task that was set aside can be read again");
+    return found;
+  }
+
+  async #read(id: string): Promise<Task | UnreadableRecord | undefined> {
     try {
-      const task = await this.get(id);
-      if (!task) await this.settle(id);
-      return task;
+      // As it lies there, for what has no value is damaged and not missing.
+      const entry = await this.#tasks.get(id, { raw: true });
+      return entry === undefined ? undefined : fromRecord(entry.value);
     } catch (error) {
+      if (error instanceof UnreadableRecord) return error;
+      // What JSON.parse says quotes the record, and thereby a member's text.
+      if (error instanceof SyntaxError) return new UnreadableRecord("it is not JSON");
       // Anything else is the store's own trouble, and no reason to give up a task.
-      if (!(error instanceof ZodError || error instanceof SyntaxError)) throw error;
-      this.#log.error({ taskId: id, err: error }, "a stored task cannot be read and was left out");
-      return undefined;
+      throw error;
     }
+  }
+
+  #report(taskId: string, { message: reason }: UnreadableRecord): void {
+    if (this.#reported.has(taskId)) return;
+    this.#reported.add(taskId);
+    this.#log.error({ taskId, reason }, "a stored task cannot be read and was set aside");
   }
 }
 
-/** Samples on Keyv, as base64. Kept for as long as their task may be retried. */
-export class KeyvSampleStore implements SampleStore {
-  readonly #samples: Keyv;
+/**
+ * The ids in a namespace, each once. Read past Keyv, whose own iterator parses every value and ends at the first that
+ * is damaged. Redis may name a key twice.
+ */
+async function idsIn(space: Keyv): Promise<string[]> {
+  const { namespace = "" } = space;
+  const prefix = `${namespace}:`;
+  const ids = new Set<string>();
+  const entries = space.store.iterator(namespace) as AsyncIterable<[key: string, value: unknown]>;
+  for await (const [key] of entries) ids.add(key.startsWith(prefix) ? key.slice(prefix.length) : key);
+  return [...ids];
+}
 
-  constructor(samples: Keyv) {
-    this.#samples = samples;
+async function inGroups<T>(ids: string[], work: (id: string) => Promise<T>): Promise<T[]> {
+  const results: T[] = [];
+  for (let from = 0; from < ids.length; from += READ_TOGETHER) {
+    results.push(...(await Promise.all(ids.slice(from, from + READ_TOGETHER).map(work))));
   }
-
-  async save(taskId: string, bytes: Uint8Array): Promise<void> {
-    await this.#samples.set(taskId, Buffer.from(bytes).toString("base64"), KEEP_SAMPLE_MS);
-  }
-
-  async get(taskId: string): Promise<Uint8Array | undefined> {
-    const stored: unknown = await this.#samples.get(taskId);
-    return typeof stored === "string" ? Buffer.from(stored, "base64") : undefined;
-  }
-
-  async delete(taskId: string): Promise<void> {
-    await this.#samples.delete(taskId);
-  }
+  return results;
 }

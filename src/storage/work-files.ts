@@ -3,6 +3,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { WorkFiles } from "../tasks/ports.ts";
 import type { AudioFacts } from "../tasks/task.ts";
+import { isOtherAlive } from "./process-alive.ts";
 
 /**
  * Audio files of this process, all in one folder of its own below `root`. Folders of processes that died are removed
@@ -47,17 +48,6 @@ export class DiskWorkFiles implements WorkFiles, AsyncDisposable {
 function removeLeftovers(root: string): void {
   for (const name of readdirSync(root)) {
     const pid = Number(/^(\d+)-\d+$/.exec(name)?.[1]);
-    if (pid > 0 && !isAlive(pid)) rmSync(join(root, name), { recursive: true, force: true });
-  }
-}
-
-/** In a container every process has the same id, so a folder with our own id is a leftover too. */
-function isAlive(pid: number): boolean {
-  if (pid === process.pid) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EPERM";
+    if (pid > 0 && !isOtherAlive(pid)) rmSync(join(root, name), { recursive: true, force: true });
   }
 }

@@ -1,0 +1,34 @@
+import { expect, test } from "vitest";
+import { fromRecord, migrate, toRecord, UnreadableRecord } from "../../../src/storage/task-schema.ts";
+import { makeTask } from "../arbitrary-task.ts";
+
+const add = (step: string) => (task: unknown) => [...(task as string[]), step];
+const migrations = { 0: add("to 1"), 1: add("to 2"), 2: add("to 3") };
+
+test.each([
+  [0, ["to 1", "to 2", "to 3"]],
+  [2, ["to 3"]],
+  [3, []],
+])("a task of version %d is brought up to date step by step", (version, steps) => {
+  expect(migrate([], version, { to: 3, migrations })).toEqual(steps);
+});
+
+test.each([4, -1])("there is no way from version %d", (version) => {
+  expect(() => migrate([], version, { to: 3, migrations })).toThrow(UnreadableRecord);
+});
+
+test.each([undefined, null, 5, "text", [], {}, { version: "1" }, { version: 1 }, { version: 1.5, task: {} }])(
+  "%j is no record",
+  (stored) => {
+    expect(() => fromRecord(stored)).toThrow(UnreadableRecord);
+  },
+);
+
+test("what is wrong is told without quoting the record", () => {
+  const stored = { version: 1, task: { ...makeTask({ text: "sesame" }), speed: "sesame" } };
+  expect(() => fromRecord(stored)).toThrow(/^speed: invalid_type$/);
+});
+
+test("what was written is read", () => {
+  expect(fromRecord(toRecord(makeTask()))).toEqual(makeTask());
+});
