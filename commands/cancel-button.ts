@@ -1,6 +1,6 @@
-import { actorOf, deferUpdate, type TaskButton } from "../src/discord/command.ts";
+import { actorOf, deferUpdate, type Button } from "../src/discord/command.ts";
 
-export const cancelButton: TaskButton = {
+export const cancelButton: Button = {
   action: "cancel",
 
   async run(interaction, taskId, { tasks }) {

@@ -1,10 +1,12 @@
-import type { Command, TaskButton } from "../src/discord/command.ts";
+import type { Button, Command } from "../src/discord/command.ts";
 import { cancelButton } from "./cancel-button.ts";
 import { clone } from "./clone.ts";
 import { retryButton } from "./retry-button.ts";
+import { tasks } from "./tasks.ts";
+import { tasksPageButton } from "./tasks-page-button.ts";
 
 /** Everything that members can type. */
-export const commands: readonly Command[] = [clone];
+export const commands: readonly Command[] = [clone, tasks];
 
-/** Everything that can be pressed on a task's card. */
-export const buttons: readonly TaskButton[] = [cancelButton, retryButton];
+/** Everything that can be pressed. */
+export const buttons: readonly Button[] = [cancelButton, retryButton, tasksPageButton];

@@ -1,6 +1,6 @@
-import { actorOf, deferUpdate, type TaskButton } from "../src/discord/command.ts";
+import { actorOf, deferUpdate, type Button } from "../src/discord/command.ts";
 
-export const retryButton: TaskButton = {
+export const retryButton: Button = {
   action: "retry",
 
   async run(interaction, taskId, { tasks }) {

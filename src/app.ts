@@ -11,6 +11,7 @@ import { registerCommands } from "./discord/register.ts";
 import { ReplyEditor } from "./discord/reply-editor.ts";
 import { Reporter } from "./discord/reporter.ts";
 import { Router } from "./discord/router.ts";
+import { rarely } from "./http/health.ts";
 import { createServer, listen } from "./http/server.ts";
 import { WebhookPaths } from "./http/webhook.ts";
 import type { Clock } from "./lib/clock.ts";
@@ -19,7 +20,7 @@ import { openStorage, type Storage } from "./storage/open.ts";
 import { DiskWorkFiles } from "./storage/work-files.ts";
 import { Intake } from "./tasks/intake.ts";
 import { TaskJournal } from "./tasks/journal.ts";
-import type { Delivery, VoiceApi } from "./tasks/ports.ts";
+import type { Delivery } from "./tasks/ports.ts";
 import { Reports } from "./tasks/reports.ts";
 import { resumeTasks } from "./tasks/recovery.ts";
 import { TaskRunner } from "./tasks/runner.ts";
@@ -37,6 +38,9 @@ export type App = {
   /** Ends the bot within ten seconds: what runs is finished or saved, everything opened is closed. */
   stop(): Promise<void>;
 };
+
+/** How often `/readyz` may bother the voice API, ms. */
+const KEY_CHECK_MS = 60_000;
 
 /** What every part is given. */
 type Base = { config: Config; log: Logger; clock: Clock; phases: Phases };
@@ -63,7 +67,12 @@ export async function startApp(config: Config, log: Logger, clock: Clock): Promi
     const noted = domain.reports.note(segmentKey, remoteId);
     return domain.watcher.wake(remoteId) || noted;
   };
-  const http = createServer({ isReady: () => isConnected(client), webhooks: world.webhooks, report, log });
+  const checks = {
+    discord: async () => (isConnected(client) ? "ok" : "not connected"),
+    store: () => storage.check(),
+    voice_api: rarely(() => world.api.checkKey(phases.stop), KEY_CHECK_MS, clock),
+  };
+  const http = createServer({ checks, clock, webhooks: world.webhooks, report, log });
   opened.defer(() => http.close());
   const httpPort = config.http.port === undefined ? undefined : await listen(http, config.http.port);
   if (httpPort !== undefined) log.info({ port: httpPort }, "listening");
@@ -91,7 +100,7 @@ type World = {
   files: DiskWorkFiles;
   client: Client;
   webhooks: WebhookPaths;
-  api: VoiceApi;
+  api: VoiceApiClient;
   attachments: CdnAttachments;
 };
 
@@ -134,6 +143,6 @@ function buildTasks({ config, log, clock, phases }: Base, world: World, delivery
     kill,
   });
   const intake = new Intake(attachments, sampleInspector);
-  const tasks = new TaskService({ ...shared, runner, intake });
+  const tasks = new TaskService({ ...shared, tasks: storage.tasks, runner, intake });
   return { journal, watcher, reports, runner, tasks };
 }

@@ -10,13 +10,12 @@ import {
 import { isRetryable, type UserError } from "../errors.ts";
 import { countCharacters, isShort } from "../tasks/text.ts";
 import type { SegmentState, Task } from "../tasks/task.ts";
-import type { TaskAction } from "./command.ts";
+import type { ButtonAction } from "./command.ts";
+import { bar, excerpt, inCharacters, inDuration, inMegabytes, inSeconds, relative, signed } from "./words.ts";
 
-type Card = RESTPatchAPIChannelMessageJSONBody & { embeds: APIEmbed[] };
+export type Card = RESTPatchAPIChannelMessageJSONBody & { embeds: APIEmbed[] };
 
 const COLOR = { waiting: 0x8a8f98, working: 0x4f7cff, done: 0x3fa66b, failed: 0xd9822b } as const;
-const EXCERPT_CHARACTERS = 180;
-const BAR_CELLS = 10;
 
 /** The card of a task as its members see it. Nobody is ever pinged by it. */
 export function renderTask(task: Task, now: number): Card {
@@ -39,6 +38,16 @@ export function renderTask(task: Task, now: number): Card {
   return { content: "", embeds: [embed], components: buttons(task), allowed_mentions: { parse: [] } };
 }
 
+/** A short word of what was done. */
+export function renderNotice(title: string, text: string): Card {
+  return {
+    content: "",
+    embeds: [{ title, color: COLOR.waiting, description: text }],
+    components: [],
+    allowed_mentions: { parse: [] },
+  };
+}
+
 /** A refusal or failure on its own: what happened and what to do next. */
 export function renderError(error: UserError): Card {
   return {
@@ -47,6 +56,51 @@ export function renderError(error: UserError): Card {
     components: [],
     allowed_mentions: { parse: [] },
   };
+}
+
+const TASKS_PER_PAGE = 5;
+
+/** A member's own tasks, newest first; `page` counts from 0 and is put right when there are not so many. */
+export function renderTaskList(tasks: Task[], page: number, now: number): Card {
+  const last = Math.max(0, Math.ceil(tasks.length / TASKS_PER_PAGE) - 1);
+  const current = Math.min(Math.max(0, page), last);
+  const shown = tasks.slice(current * TASKS_PER_PAGE, (current + 1) * TASKS_PER_PAGE);
+  const lines = shown.map((task) =>
+    [
+      `**${describe(task, now).title}** · asked ${relative(task.createdAt)} · \`${task.id}\``,
+      `> ${excerpt(task.text, 80)}`,
+    ].join("\n"),
+  );
+  const embed: APIEmbed = {
+    title: "Your tasks in this server",
+    color: COLOR.waiting,
+    description: lines.length === 0 ? "You have none yet. Start one with /clone." : lines.join("\n\n"),
+    ...(last > 0 && { footer: { text: `Page ${current + 1} of ${last + 1}` } }),
+  };
+  return {
+    content: "",
+    embeds: [embed],
+    components: pageButtons(current, last),
+    allowed_mentions: { parse: [] },
+  };
+}
+
+function pageButtons(page: number, last: number): APIActionRowComponent<APIButtonComponent>[] {
+  if (last === 0) return [];
+  const to = (label: string, target: number): APIButtonComponent => ({
+    type: ComponentType.Button,
+    style: ButtonStyle.Secondary,
+    label,
+    custom_id: toCustomId("tasks", String(target)),
+    disabled: target < 0 || target > last,
+  });
+  return [row(to("Newer", page - 1), to("Older", page + 1))];
+}
+
+/** A task on one line of plain text, for a list to choose from. At most 100 characters, as Discord allows. */
+export function summarize(task: Task, now: number): string {
+  const line = `${describe(task, now).title} · ${task.text.slice(0, 200).replaceAll(/\s+/g, " ")}`;
+  return line.length > 100 ? `${Array.from(line).slice(0, 90).join("").slice(0, 99)}…` : line;
 }
 
 type Description = { title: string; color: number; lines: string[] };
@@ -142,12 +196,6 @@ function describeSubmitted(state: Extract<SegmentState, { name: "submitted" }>, 
   return { title, color: COLOR.working, lines: [bar(share), `${since} ${estimate}`] };
 }
 
-/** Ten cells; the last one stays open until the result is really there. */
-function bar(share: number): string {
-  const filled = Math.min(BAR_CELLS - 1, Math.max(0, Math.floor(share * BAR_CELLS)));
-  return "▰".repeat(filled) + "▱".repeat(BAR_CELLS - filled);
-}
-
 function buttons(task: Task): APIActionRowComponent<APIButtonComponent>[] {
   const { state } = task;
   if (state.name === "queued" || state.name === "rendering")
@@ -162,7 +210,7 @@ function row(...components: APIButtonComponent[]): APIActionRowComponent<APIButt
 }
 
 function button(
-  action: TaskAction,
+  action: ButtonAction,
   label: string,
   style: ButtonStyle.Primary | ButtonStyle.Secondary,
   task: Task,
@@ -170,64 +218,13 @@ function button(
   return { type: ComponentType.Button, style, label, custom_id: toCustomId(action, task.id) };
 }
 
-/** Custom ids outlive the process: a version, an action, the task. At most 100 characters. */
-export function toCustomId(action: TaskAction, taskId: string): string {
-  return `1:${action}:${taskId}`;
+/** Custom ids outlive the process: a version, an action, what it is about. At most 100 characters. */
+export function toCustomId(action: ButtonAction, argument: string): string {
+  return `1:${action}:${argument}`;
 }
 
 /** Undefined for ids of another version, or none of ours. */
-export function fromCustomId(customId: string): { action: TaskAction; taskId: string } | undefined {
-  const match = /^1:(cancel|retry):([\w-]{1,64})$/.exec(customId);
-  return match ? { action: match[1] as TaskAction, taskId: match[2] as string } : undefined;
-}
-
-/** The first words on one line, with nothing left that Discord would format. */
-function excerpt(text: string): string {
-  const line = text
-    .slice(0, 4 * EXCERPT_CHARACTERS)
-    .replaceAll(/\s+/g, " ")
-    .trim();
-  const characters = Array.from(line);
-  const isWhole = characters.length <= EXCERPT_CHARACTERS && text.length <= 4 * EXCERPT_CHARACTERS;
-  if (isWhole) return escapeAll(line);
-  const cut = characters
-    .slice(0, EXCERPT_CHARACTERS)
-    .join("")
-    .replace(/\s+\S*$/, "");
-  return `${escapeAll(cut)}…`;
-}
-
-/** Everything that Discord would format, small print and link texts too. */
-function escapeAll(text: string): string {
-  const every = { heading: true, bulletedList: true, numberedList: true, maskedLink: true };
-  return escapeMarkdown(text, every).replace(/^-#/, "\\-#");
-}
-
-function relative(ms: number): string {
-  return `<t:${Math.floor(ms / 1_000)}:R>`;
-}
-
-function inCharacters(count: number): string {
-  return count === 1 ? "1 character" : `${count.toLocaleString("en-US")} characters`;
-}
-
-function inSeconds(seconds: number): string {
-  return `${seconds.toFixed(1)} s`;
-}
-
-/** Such as "41 s" or "3 min 20 s". */
-export function inDuration(seconds: number): string {
-  const whole = Math.max(1, Math.round(seconds));
-  if (whole < 60) return `${whole} s`;
-  const rest = whole % 60;
-  return rest === 0 ? `${Math.floor(whole / 60)} min` : `${Math.floor(whole / 60)} min ${rest} s`;
-}
-
-export function inMegabytes(bytes: number): string {
-  return `${(bytes / 1_000_000).toFixed(1)} MB`;
-}
-
-function signed(value: number): string {
-  if (value === 0) return "0";
-  return value > 0 ? `+${value}` : `−${Math.abs(value)}`;
+export function fromCustomId(customId: string): { action: ButtonAction; argument: string } | undefined {
+  const match = /^1:(cancel|retry|tasks):([\w-]{1,64})$/.exec(customId);
+  return match ? { action: match[1] as ButtonAction, argument: match[2] as string } : undefined;
 }

@@ -1,14 +1,16 @@
 import type {
   Attachment as DiscordAttachment,
+  AutocompleteInteraction,
   ButtonInteraction,
   ChatInputCommandInteraction,
   RESTPostAPIChatInputApplicationCommandsJSONBody,
 } from "discord.js";
-import { PermissionFlagsBits } from "discord.js";
+import { MessageFlags, PermissionFlagsBits } from "discord.js";
 import { UserError } from "../errors.ts";
 import type { Attachment } from "../tasks/ports.ts";
 import type { Actor, TaskService } from "../tasks/service.ts";
 import type { Reply } from "../tasks/task.ts";
+import type { Card } from "./cards.ts";
 import { readNames } from "./names.ts";
 import { makeSpeakable } from "./speakable.ts";
 
@@ -23,20 +25,26 @@ export type Command = {
     services: Services,
     signal: AbortSignal,
   ): Promise<void>;
+  /** What to offer while the member types; the first 25 are shown. */
+  complete?(interaction: AutocompleteInteraction<"cached">, services: Services): Promise<Choice[]>;
 };
 
-/** A button on a task's card. */
-export type TaskButton = {
-  action: TaskAction;
+/** A choice for an option: `name` is what the member reads, at most 100 characters. */
+export type Choice = { name: string; value: string };
+
+/** A button that outlives the process: its custom id names an action and what it is about. */
+export type Button = {
+  action: ButtonAction;
   run(
     interaction: ButtonInteraction<"cached">,
-    taskId: string,
+    argument: string,
     services: Services,
     signal: AbortSignal,
   ): Promise<void>;
 };
 
-export type TaskAction = "cancel" | "retry";
+/** On a task's card, with the task's id; on a list of tasks, with the page. */
+export type ButtonAction = "cancel" | "retry" | "tasks";
 
 /** By the names that Discord shows in a channel's settings. */
 const NEEDED = {
@@ -70,6 +78,14 @@ function requirePermissions({ appPermissions }: ChatInputCommandInteraction<"cac
   throw UserError.of("bot_permissions", { missing: missing.map(([name]) => name).join(", ") });
 }
 
+/** Answers for the member's eyes only. */
+export async function answerPrivately(
+  interaction: ChatInputCommandInteraction<"cached">,
+  { embeds, components }: Card,
+): Promise<void> {
+  await interaction.reply({ embeds, components: components ?? [], flags: MessageFlags.Ephemeral });
+}
+
 type AnyInteraction = ChatInputCommandInteraction<"cached"> | ButtonInteraction<"cached">;
 
 function replyOf(interaction: AnyInteraction, messageId: string): Reply {
@@ -82,7 +98,7 @@ function replyOf(interaction: AnyInteraction, messageId: string): Reply {
   };
 }
 
-export function actorOf(interaction: AnyInteraction): Actor {
+export function actorOf(interaction: AnyInteraction | AutocompleteInteraction<"cached">): Actor {
   return {
     userId: interaction.user.id,
     guildId: interaction.guildId,

@@ -7,10 +7,11 @@ import { Semaphore } from "../lib/semaphore.ts";
 import type { Delivery } from "../tasks/ports.ts";
 import { advance, type AudioFacts, type DeliveredFile, type Task } from "../tasks/task.ts";
 import type { Announcer } from "./announcer.ts";
-import { inDuration, inMegabytes, renderTask } from "./cards.ts";
+import { renderTask } from "./cards.ts";
 import { nameFile } from "./file-name.ts";
 import type { Reporter } from "./reporter.ts";
 import { isHopeless, isRefused, isTooLarge, type ReplyEditor } from "./reply-editor.ts";
+import { inDuration, inMegabytes } from "./words.ts";
 
 /** discord.js holds an upload whole, so this bounds what all uploads at once hold, in bytes. */
 const UPLOADS_AT_ONCE_BYTES = 64_000_000;

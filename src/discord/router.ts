@@ -2,6 +2,7 @@ import {
   DiscordAPIError,
   Events,
   MessageFlags,
+  type AutocompleteInteraction,
   type ButtonInteraction,
   type ChatInputCommandInteraction,
   type Client,
@@ -10,11 +11,11 @@ import {
 import { toUserError, UserError } from "../errors.ts";
 import type { Log } from "../tasks/ports.ts";
 import { fromCustomId, renderError } from "./cards.ts";
-import type { Command, Services, TaskButton } from "./command.ts";
+import type { Button, Command, Services } from "./command.ts";
 
 export type RouterDeps = {
   commands: readonly Command[];
-  buttons: readonly TaskButton[];
+  buttons: readonly Button[];
   services: Services;
   log: Log;
   stop: AbortSignal;
@@ -52,6 +53,7 @@ export class Router {
   }
 
   async #handle(interaction: Interaction): Promise<void> {
+    if (interaction.isAutocomplete()) return await this.#complete(interaction);
     if (!interaction.isChatInputCommand() && !interaction.isButton()) return;
     try {
       if (!this.#open) throw UserError.of("restarting");
@@ -72,7 +74,19 @@ export class Router {
     const pressed = fromCustomId(interaction.customId);
     const button = buttons.find(({ action }) => action === pressed?.action);
     if (!pressed || !button) throw UserError.of("unknown_button");
-    await button.run(interaction, pressed.taskId, services, stop);
+    await button.run(interaction, pressed.argument, services, stop);
+  }
+
+  /** Whatever goes wrong, the member just sees no suggestions. */
+  async #complete(interaction: AutocompleteInteraction): Promise<void> {
+    const { commands, services, log } = this.#deps;
+    try {
+      const command = commands.find(({ data }) => data.name === interaction.commandName);
+      const known = this.#open && interaction.inCachedGuild() && command?.complete;
+      await interaction.respond(known ? (await known(interaction, services)).slice(0, 25) : []);
+    } catch (error) {
+      log.warn({ guildId: interaction.guildId, err: error }, "suggestions could not be given");
+    }
   }
 
   async #answer(interaction: Answerable, error: unknown): Promise<void> {

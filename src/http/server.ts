@@ -1,11 +1,14 @@
 import type { AddressInfo } from "node:net";
 import fastify, { type FastifyInstance } from "fastify";
 import type { Log } from "../tasks/ports.ts";
+import type { Clock } from "../lib/clock.ts";
+import { checkReadiness, type Check } from "./health.ts";
 import { webhookBody, type WebhookPaths } from "./webhook.ts";
 
 export type HttpDeps = {
-  /** Whether the bot can do its work now: connected to Discord. */
-  isReady: () => boolean;
+  /** What must work for the bot to do its work now. */
+  checks: Record<string, Check>;
+  clock: Clock;
   webhooks: WebhookPaths;
   /** Told which remote task of which of our segments has news; a hint, never the truth. False: nobody waits for it. */
   report: (segmentKey: string, remoteId: string) => boolean;
@@ -16,12 +19,12 @@ export type HttpDeps = {
 const MAX_BODY_BYTES = 16 * 1024;
 
 /** Health checks for whoever hosts the bot, and the place where the voice API reports. */
-export function createServer({ isReady, webhooks, report, log }: HttpDeps): FastifyInstance {
+export function createServer({ checks, clock, webhooks, report, log }: HttpDeps): FastifyInstance {
   const server = fastify({ bodyLimit: MAX_BODY_BYTES, requestTimeout: 10_000, forceCloseConnections: true });
   server.get("/healthz", () => ({ status: "ok" }));
-  server.get("/readyz", (_request, reply) => {
-    const ready = isReady();
-    return reply.code(ready ? 200 : 503).send({ discord: ready ? "connected" : "not connected" });
+  server.get("/readyz", async (_request, reply) => {
+    const readiness = await checkReadiness(checks, clock);
+    return await reply.code(readiness.ready ? 200 : 503).send(readiness.checks);
   });
   server.post<{ Params: { segmentKey: string; signature: string } }>(
     "/webhooks/voice/:segmentKey/:signature",

@@ -4,6 +4,8 @@ import type { AudioFacts, DeliveredFile, SampleFacts, Task } from "./task.ts";
 export interface TaskStore {
   save(task: Task): Promise<void>;
   get(id: string): Promise<Task | undefined>;
+  /** A member's tasks in a guild that are still kept, newest first, at most 100. */
+  listOf(guildId: string, userId: string): Promise<Task[]>;
   /** Every task that is not over, or whose end was not told yet, oldest first. */
   unsettled(): Promise<Task[]>;
   /** The task is over and its card says so: nothing is left to do for it. */

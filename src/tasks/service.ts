@@ -3,7 +3,7 @@ import { isRetryable, UserError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import { checkOptions, type CloneOptions, type Intake, type PreparedClone } from "./intake.ts";
 import type { TaskJournal } from "./journal.ts";
-import type { Log, SampleStore } from "./ports.ts";
+import type { Log, SampleStore, TaskStore } from "./ports.ts";
 import type { TaskRunner } from "./runner.ts";
 import { isOver, type Reply, type Task } from "./task.ts";
 
@@ -20,6 +20,7 @@ export type Actor = { userId: string; guildId: string; moderator: boolean };
 
 export type TaskServiceDeps = {
   journal: TaskJournal;
+  tasks: TaskStore;
   runner: TaskRunner;
   intake: Intake;
   samples: SampleStore;
@@ -58,6 +59,16 @@ export class TaskService {
     return task;
   }
 
+  /** The member's own tasks in this guild, newest first. */
+  async list({ guildId, userId }: Actor): Promise<Task[]> {
+    return await this.#deps.tasks.listOf(guildId, userId);
+  }
+
+  /** A task that is the actor's, or that they moderate. */
+  async show(id: string, actor: Actor): Promise<Task> {
+    return await this.#findFor(id, actor);
+  }
+
   /** Ends a task that is not being posted yet. */
   async cancel(id: string, actor: Actor): Promise<Task> {
     const { journal, runner, clock } = this.#deps;
@@ -73,11 +84,15 @@ export class TaskService {
     return task;
   }
 
-  /** Runs a failed task again with its sample and text, in the same message. */
+  /** Refuses what `retry` would refuse, so that it can be done before anything is answered. */
+  async checkRetry(id: string, actor: Actor): Promise<void> {
+    if (!isRetryableTask(await this.#findFor(id, actor))) throw UserError.of("task_not_retryable");
+  }
+
+  /** Runs a failed task again with its sample and text; its card is from now on `reply`. */
   async retry(id: string, actor: Actor, reply: Reply): Promise<Task> {
     const { journal, runner, clock, deadlineMs } = this.#deps;
-    const { state } = await this.#findFor(id, actor);
-    if (state.name === "failed" && !isRetryable(state.failure.code)) throw UserError.of("task_not_retryable");
+    await this.checkRetry(id, actor);
     const at = clock.now();
     const { task, changed } = await journal.record(id, {
       type: "retried",
@@ -128,6 +143,15 @@ export class TaskService {
       ],
     };
   }
+}
+
+export function isCancellable({ state }: Task): boolean {
+  return state.name === "queued" || state.name === "rendering";
+}
+
+/** Whether trying again can help. */
+export function isRetryableTask({ state }: Task): boolean {
+  return state.name === "failed" && isRetryable(state.failure.code);
 }
 
 /** Ten letters and digits that are hard to confuse (50 bits), as they are shown to people. */

@@ -97,6 +97,18 @@ export class VoiceApiClient implements VoiceApi, AsyncDisposable {
     }
   }
 
+  /** Asks about a task that does not exist: the answer tells whether the key is accepted. Costs nothing. */
+  async checkKey(signal: AbortSignal): Promise<"ok" | "key refused" | "no answer"> {
+    try {
+      await this.#send("status", "/async-clone/task-status/readiness-check", { method: "GET" }, signal);
+    } catch (error) {
+      if (!(error instanceof VoiceApiFailure)) throw error;
+      if (error.reason === "key-refused") return "key refused";
+      if (error.reason !== "unknown-task" && error.reason !== "foreign-task") return "no answer";
+    }
+    return "ok";
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#dispatcher.destroy();
   }

@@ -1,13 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import {
-  fromCustomId,
-  inDuration,
-  inMegabytes,
-  renderError,
-  renderTask,
-  toCustomId,
-} from "../../../src/discord/cards.ts";
+import { fromCustomId, renderError, renderTask, toCustomId } from "../../../src/discord/cards.ts";
+import { inDuration, inMegabytes } from "../../../src/discord/words.ts";
 import { UserError } from "../../../src/errors.ts";
 import type { SegmentState, Task, WaitReason } from "../../../src/tasks/task.ts";
 import { anyText, makeTask, START, tasks, waiting } from "../arbitrary-task.ts";
@@ -263,7 +257,7 @@ describe("custom ids", () => {
         (action, taskId) => {
           const customId = toCustomId(action, taskId);
           expect(customId.length).toBeLessThanOrEqual(100);
-          expect(fromCustomId(customId)).toEqual({ action, taskId });
+          expect(fromCustomId(customId)).toEqual({ action, argument: taskId });
         },
       ),
     );

@@ -1,5 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { systemClock } from "../../../src/lib/clock.ts";
 import { createServer } from "../../../src/http/server.ts";
 import { webhookBody, WebhookPaths } from "../../../src/http/webhook.ts";
 import { anyText } from "../arbitrary-task.ts";
@@ -59,7 +60,13 @@ describe("the server", () => {
       expect(segmentKey).toBe(KEY);
       return woken.push(remoteId) > 0;
     };
-    const server = createServer({ isReady: () => isReady, webhooks, report, log: silent });
+    const server = createServer({
+      checks: { discord: async () => (isReady ? "ok" : "gone") },
+      clock: systemClock,
+      webhooks,
+      report,
+      log: silent,
+    });
     const post = async (url: string, payload: object | string, type = "application/json") =>
       (await server.inject({ method: "POST", url, headers: { "content-type": type }, payload })).statusCode;
     return { server, woken, post, path: webhooks.pathFor(KEY), [Symbol.asyncDispose]: () => server.close() };

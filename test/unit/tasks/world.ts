@@ -42,6 +42,11 @@ export class FakeTaskStore implements TaskStore {
 
   readonly settled = new Set<string>();
 
+  async listOf(guildId: string, userId: string): Promise<Task[]> {
+    const own = [...this.tasks.values()].filter((task) => task.guildId === guildId && task.userId === userId);
+    return structuredClone(own).reverse();
+  }
+
   async settle(id: string): Promise<void> {
     this.settled.add(id);
   }
