@@ -12,6 +12,8 @@ import { KeyvTaskStore } from "./task-store.ts";
 export type Storage = {
   tasks: TaskStore;
   samples: SampleStore;
+  /** Writes something; "ok", or rejects when that cannot be done. */
+  check(): Promise<string>;
   /** Whether it outlives the process. */
   durable: boolean;
   /** Rejects when another process has taken over the store: this one must end. Never resolves. */
@@ -21,6 +23,7 @@ export type Storage = {
 
 /** Texts and voices that have expired are gone from the disk within the hour. */
 const SWEEP_INTERVAL_MS = 3_600_000;
+const PROBE_KEEP_MS = 60_000;
 
 /**
  * Opens `memory:`, `sqlite:PATH` or `redis[s]://…`. Throws StoreInUse when another process has it (after up to 20
@@ -86,6 +89,16 @@ async function lockRedis(client: RedisClient, { url, log }: { url: string; log: 
 }
 
 function storesOn(open: (namespace: string) => Keyv, log: Log) {
-  const spaces = { tasks: open("task"), unfinished: open("unfinished"), damaged: open("damaged") };
-  return { tasks: new KeyvTaskStore(spaces, log), samples: new KeyvSampleStore(open("sample"), log) };
+  const spaces = {
+    tasks: open("task"),
+    unfinished: open("unfinished"),
+    damaged: open("damaged"),
+    members: open("member"),
+  };
+  const probe = open("probe");
+  return {
+    tasks: new KeyvTaskStore(spaces, log),
+    samples: new KeyvSampleStore(open("sample"), log),
+    check: async () => ((await probe.set("probe", 1, PROBE_KEEP_MS)) ? "ok" : "not writable"),
+  };
 }

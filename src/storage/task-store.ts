@@ -1,6 +1,7 @@
 import type { Keyv } from "keyv";
 import type { Log, TaskStore } from "../tasks/ports.ts";
 import { isOver, type Task } from "../tasks/task.ts";
+import { MemberIndex } from "./member-index.ts";
 import { fromRecord, toRecord, UnreadableRecord } from "./task-schema.ts";
 
 /** Finished tasks are kept as long as the API keeps their results: 7 days, in ms. */
@@ -18,19 +19,24 @@ export class KeyvTaskStore implements TaskStore {
   readonly #tasks: Keyv;
   readonly #unfinished: Keyv;
   readonly #damaged: Keyv;
+  readonly #index: MemberIndex;
   readonly #log: Log;
   readonly #marked = new Set<string>();
   readonly #reported = new Set<string>();
 
-  constructor(spaces: { tasks: Keyv; unfinished: Keyv; damaged: Keyv }, log: Log) {
+  constructor(spaces: { tasks: Keyv; unfinished: Keyv; damaged: Keyv; members: Keyv }, log: Log) {
     this.#tasks = spaces.tasks;
     this.#unfinished = spaces.unfinished;
     this.#damaged = spaces.damaged;
+    this.#index = new MemberIndex(spaces.members);
     this.#log = log;
   }
 
   async save(task: Task): Promise<void> {
-    if (!this.#marked.has(task.id)) await this.#unfinished.set(task.id, task.createdAt);
+    if (!this.#marked.has(task.id)) {
+      await this.#unfinished.set(task.id, task.createdAt);
+      await this.#index.add(task);
+    }
     this.#marked.add(task.id);
     await this.#tasks.set(task.id, toRecord(task), isOver(task) ? KEEP_FINISHED_MS : undefined);
   }
@@ -46,6 +52,12 @@ export class KeyvTaskStore implements TaskStore {
     if (!(found instanceof UnreadableRecord)) return found;
     this.#report(id, found);
     return undefined;
+  }
+
+  async listOf(guildId: string, userId: string): Promise<Task[]> {
+    const ids = await this.#index.list(guildId, userId);
+    const tasks = await inGroups(ids, (id) => this.get(id));
+    return tasks.filter((task) => task !== undefined).toReversed();
   }
 
   async unsettled(): Promise<Task[]> {

@@ -116,6 +116,25 @@ export function describeStores(name: string, open: () => Promise<OpenStores>): v
       expect(await listed()).toEqual(["rendering"]);
     });
 
+    test("lists a member's tasks in a guild, newest first, also those that are over", async () => {
+      await using stores = await open();
+      const done: Task["state"] = { name: "cancelled", at: START, byUserId: "1" };
+      for (const [id, guildId, userId] of [
+        ["a", "g1", "u1"],
+        ["b", "g1", "u1"],
+        ["c", "g1", "u2"],
+        ["d", "g2", "u1"],
+      ] as const) {
+        await stores.tasks.save(makeTask({ id, guildId, userId }));
+        await stores.tasks.save(makeTask({ id, guildId, userId, state: done }));
+      }
+      const listed = async (guildId: string, userId: string) =>
+        (await stores.tasks.listOf(guildId, userId)).map(({ id, state }) => `${id} ${state.name}`);
+      expect(await listed("g1", "u1")).toEqual(["b cancelled", "a cancelled"]);
+      expect(await listed("g1", "u2")).toEqual(["c cancelled"]);
+      expect(await listed("g3", "u1")).toEqual([]);
+    });
+
     test("lists more than a few hundred", async () => {
       await using stores = await open();
       for (let number = 0; number < 1_100; number += 1)

@@ -161,22 +161,6 @@ test("Discord asks for a pause before the upload, and gets it", async ({ signal 
   expect(done.attachments).toHaveLength(1);
 });
 
-test("a card that is deleted meanwhile ends the task quietly, and the bot goes on", async ({ signal }) => {
-  await using world = await TestWorld.start();
-  world.api.hold();
-  const sent = world.clone(SOON);
-  const submitted = await sent.until(titled("Submitted"), signal);
-
-  world.member.delete(submitted);
-  world.api.release();
-  const line = await world.line(({ code }) => code === "message_gone", signal);
-  const next = await world.clone(SOON).until(titled("Done"), signal);
-
-  expect(line["taskId"]).toMatch(/./);
-  expect(next.attachments).toHaveLength(1);
-  expect(world.discord.messages(world.channel)).toHaveLength(1);
-});
-
 test.for([
   ["knows it", 16 * MINUTE_MS],
   ["finds out", 0],

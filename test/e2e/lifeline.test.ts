@@ -19,7 +19,10 @@ test("a task that took long pings its owner once, in a reply to the card", async
 
   const pings = world.discord.messages(world.channel).filter(({ pinged }) => pinged.users.length > 0);
   expect(pings).toMatchObject([
-    { content: `<@${world.member.id}>, your speech is ready.`, pinged: { users: [world.member.id], roles: [] } },
+    {
+      content: `<@${world.member.id}>, your speech is ready.`,
+      pinged: { users: [world.member.id], roles: [] },
+    },
   ]);
   expect(pings[0]?.reference).toMatchObject({ messageId: sent.reply?.id });
 });

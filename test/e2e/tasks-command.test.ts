@@ -22,7 +22,7 @@ test("a member lists their own tasks, newest first, page by page", async ({ sign
   const { ephemeral } = await list.answered(signal);
   const shown = () => [...words(list.reply).matchAll(/`([0-9a-z]{10})`/g)].map(([, id]) => id);
   const first = shown();
-  await world.pressId(list.reply ?? { id: "" } as never, buttonId(list.reply, "Older")).answered(signal);
+  await world.pressId(list.reply ?? ({ id: "" } as never), buttonId(list.reply, "Older")).answered(signal);
 
   expect(ephemeral).toBe(true);
   expect(first).toEqual(ids.slice(0, 5));
@@ -46,7 +46,9 @@ test("suggestions for an id are the member's tasks that fit", async ({ signal })
   world.api.release();
 });
 
-test("a task is shown and cancelled by its id; strangers and unknown ids get a clear word", async ({ signal }) => {
+test("a task is shown and cancelled by its id; strangers and unknown ids get a clear word", async ({
+  signal,
+}) => {
   await using world = await TestWorld.start();
   const stranger = world.guild.addMember({ username: "eve" });
   world.api.hold();

@@ -20,7 +20,12 @@ test("a store that cannot be read for a moment loses no task", async () => {
   const broken = new BreakableAdapter(database);
   const open = (namespace: string, store = new SqliteAdapter(database)) =>
     new Keyv({ store, namespace, throwOnErrors: true });
-  const spaces = { tasks: open("task", broken), unfinished: open("unfinished"), damaged: open("damaged") };
+  const spaces = {
+    tasks: open("task", broken),
+    unfinished: open("unfinished"),
+    damaged: open("damaged"),
+    members: open("member"),
+  };
   const openStore = () => new KeyvTaskStore(spaces, silent);
   await openStore().save(makeTask());
 
