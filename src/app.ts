@@ -125,7 +125,7 @@ function buildTasks({ config, log, clock, phases }: Base, world: World, delivery
   const { storage, files, api, attachments } = world;
   const { stop, kill } = phases;
   const deadlineMs = config.taskDeadlineMs;
-  const journal = new TaskJournal(storage.tasks);
+  const journal = new TaskJournal(storage.tasks, { clock, log, stop });
   const watcher = new Watcher({ api, clock, log, pollMs: config.voiceApi.pollMs });
   const scheduler = new Scheduler(config.voiceApi.concurrency, clock, stop);
   const shared = { journal, api, samples: storage.samples, clock, log, deadlineMs };

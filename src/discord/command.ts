@@ -30,7 +30,7 @@ export type Command = {
 };
 
 /** A choice for an option: `name` is what the member reads, at most 100 characters. */
-export type Choice = { name: string; value: string };
+type Choice = { name: string; value: string };
 
 /** A button that outlives the process: its custom id names an action and what it is about. */
 export type Button = {

@@ -82,8 +82,9 @@ export class Router {
     const { commands, services, log } = this.#deps;
     try {
       const command = commands.find(({ data }) => data.name === interaction.commandName);
-      const known = this.#open && interaction.inCachedGuild() && command?.complete;
-      await interaction.respond(known ? (await known(interaction, services)).slice(0, 25) : []);
+      const choices =
+        this.#open && interaction.inCachedGuild() ? await command?.complete?.(interaction, services) : [];
+      await interaction.respond((choices ?? []).slice(0, 25));
     } catch (error) {
       log.warn({ guildId: interaction.guildId, err: error }, "suggestions could not be given");
     }

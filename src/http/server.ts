@@ -21,7 +21,10 @@ const MAX_BODY_BYTES = 16 * 1024;
 /** Health checks for whoever hosts the bot, and the place where the voice API reports. */
 export function createServer({ checks, clock, webhooks, report, log }: HttpDeps): FastifyInstance {
   const server = fastify({ bodyLimit: MAX_BODY_BYTES, requestTimeout: 10_000, forceCloseConnections: true });
-  server.get("/healthz", () => ({ status: "ok" }));
+  const webhookCounts = { awaited: 0, unawaited: 0, forged: 0, malformed: 0 };
+  // Only webhooks carry a body, so an error is one that is too large, no JSON, or of another type.
+  server.addHook("onError", async () => void (webhookCounts.malformed += 1));
+  server.get("/healthz", () => ({ status: "ok", webhooks: webhookCounts }));
   server.get("/readyz", async (_request, reply) => {
     const readiness = await checkReadiness(checks, clock);
     return await reply.code(readiness.ready ? 200 : 503).send(readiness.checks);
@@ -30,11 +33,18 @@ export function createServer({ checks, clock, webhooks, report, log }: HttpDeps)
     "/webhooks/voice/:segmentKey/:signature",
     (request, reply) => {
       const { segmentKey, signature } = request.params;
-      if (!webhooks.isGenuine(segmentKey, signature)) return reply.code(404).send();
+      if (!webhooks.isGenuine(segmentKey, signature)) {
+        webhookCounts.forged += 1;
+        return reply.code(404).send();
+      }
       const body = webhookBody.safeParse(request.body);
-      if (!body.success) return reply.code(400).send();
+      if (!body.success) {
+        webhookCounts.malformed += 1;
+        return reply.code(400).send();
+      }
       const remoteId = body.data.task_id;
       const awaited = report(segmentKey, remoteId);
+      webhookCounts[awaited ? "awaited" : "unawaited"] += 1;
       log.info({ segmentKey, remoteId, awaited }, "the voice API reported");
       return reply.code(204).send();
     },

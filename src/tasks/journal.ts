@@ -1,7 +1,14 @@
 import { EventEmitter } from "node:events";
+import { backoffMs } from "../lib/backoff.ts";
+import type { Clock } from "../lib/clock.ts";
 import { KeyedMutex } from "../lib/keyed-mutex.ts";
-import type { TaskStore } from "./ports.ts";
+import type { Log, TaskStore } from "./ports.ts";
 import { advance, isOver, type Task, type TaskEvent } from "./task.ts";
+
+/** What happened to a task must not be forgotten because the store is away: it is held here and saved again and again. */
+const RETRY = { baseMs: 500, capMs: 30_000 };
+/** A new task is refused instead, while its member is still there to send it again. */
+const OPEN_TRIES = 4;
 
 /**
  * The one place where tasks change. A change is saved first and told second; changes of one task happen one after
@@ -11,16 +18,22 @@ export class TaskJournal {
   /** Told after each saved change, in order. Listeners must not throw. */
   readonly changes = new EventEmitter<{ changed: [task: Task] }>();
   readonly #store: TaskStore;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #stop: AbortSignal;
   readonly #live = new Map<string, Task>();
   readonly #lanes = new KeyedMutex();
 
-  constructor(store: TaskStore) {
+  constructor(store: TaskStore, { clock, log, stop }: { clock: Clock; log: Log; stop: AbortSignal }) {
     this.#store = store;
+    this.#clock = clock;
+    this.#log = log;
+    this.#stop = stop;
   }
 
-  /** Saves a new task. */
+  /** Saves a new task. Rejects when that cannot be done. */
   async open(task: Task): Promise<void> {
-    await this.#lanes.run(task.id, () => this.#save(task));
+    await this.#lanes.run(task.id, () => this.#save(task, OPEN_TRIES));
   }
 
   /**
@@ -55,20 +68,32 @@ export class TaskJournal {
     return this.#live.values();
   }
 
-  /** Applies an event and gives the task after it, and whether the event changed anything. */
+  /**
+   * Applies an event and gives the task after it, and whether the event changed anything. While the store is away it
+   * waits; rejects only when the process ends first.
+   */
   async record(id: string, event: TaskEvent): Promise<{ task: Task | undefined; changed: boolean }> {
     return await this.#lanes.run(id, async () => {
       const before = await this.find(id);
       if (!before) return { task: undefined, changed: false };
       const after = advance(before, event);
       if (after === before) return { task: before, changed: false };
-      await this.#save(after);
+      await this.#save(after, Number.POSITIVE_INFINITY);
       return { task: after, changed: true };
     });
   }
 
-  async #save(task: Task): Promise<void> {
-    await this.#store.save(task);
+  async #save(task: Task, tries: number): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await this.#store.save(task);
+        break;
+      } catch (error) {
+        if (attempt >= tries || this.#stop.aborted) throw error;
+        this.#log.error({ taskId: task.id, err: error, attempt }, "a task is not saved yet; trying again");
+        await this.#clock.sleep(backoffMs(attempt, RETRY), this.#stop);
+      }
+    }
     if (isOver(task)) this.#live.delete(task.id);
     else this.#live.set(task.id, task);
     this.changes.emit("changed", task);

@@ -101,6 +101,20 @@ describe("the server", () => {
     expect(world.woken).toEqual([]);
   });
 
+  test("what came is counted by what it was", async () => {
+    await using world = open();
+    await world.post(world.path, { task_id: "r1" });
+    await world.post(world.path, { task_id: "r1" });
+    await world.post(`/webhooks/voice/${KEY}/forged`, { task_id: "r1" });
+    await world.post(world.path, {});
+    await world.post(world.path, "{");
+    await world.post(world.path, { task_id: "r1", more: "x".repeat(20_000) });
+    expect((await world.server.inject("/healthz")).json()).toEqual({
+      status: "ok",
+      webhooks: { awaited: 2, unawaited: 0, forged: 1, malformed: 3 },
+    });
+  });
+
   test("health", async () => {
     await using ready = open(true);
     await using unready = open(false);

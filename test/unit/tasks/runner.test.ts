@@ -485,34 +485,44 @@ describe("a result that is not there", () => {
 });
 
 describe("a store that fails", () => {
-  test("on every save: the task is left as it was, nothing is sent, and the process goes on", async () => {
-    const { submit, clock, api, store, runner, scheduler, lines } = makeWorld();
+  test("on every save: nothing is sent, and the task goes on when the store is back", async () => {
+    const { submit, clock, api, store, delivery, scheduler, lines } = makeWorld();
     await submit(long());
     store.broken = "save";
-    await clock.advance(HOUR_MS);
-    await runner.idle();
+    await clock.advance(HOUR_MS / 2);
     expect(api.calls).toEqual([]);
-    expect(store.tasks.get(id)?.state.name).toBe("queued");
     expect(lines.some(({ level }) => level === "error")).toBe(true);
+    store.broken = undefined;
+    await clock.advance(120_000);
+    expect(delivery.posted).toEqual([id]);
     expect(scheduler.load).toMatchObject(idleScheduler);
   });
 
-  test("while a create is under way: other tasks go on when it works again", async () => {
-    const { submit, clock, api, store, runner, delivery } = makeWorld();
+  test("while a create is under way: its answer is saved when the store is back, and nothing is sent twice", async () => {
+    const { submit, clock, api, store, delivery } = makeWorld();
     const answer = Promise.withResolvers<RemoteTask>();
-    api.onCreate = (number) =>
-      number === 1 ? answer.promise : { remoteId: "r2", estimatedCompletion: undefined };
+    api.onCreate = () => answer.promise;
     await submit(long());
     await settle();
     store.broken = "save";
     answer.resolve({ remoteId: "r1", estimatedCompletion: undefined });
     await clock.advance(60_000);
-    await runner.idle();
     expect(store.tasks.get(id)?.segments[0]?.state.name).toBe("submitting");
     store.broken = undefined;
-    await submit(long(undefined, { id: "another000" }));
-    await clock.advance(60_000);
-    expect(delivery.posted).toEqual(["another000"]);
+    await clock.advance(120_000);
+    expect(api.count("create")).toBe(1);
+    expect(delivery.posted).toEqual([id]);
+  });
+
+  test("for good: a new task is refused, and a stop ends the waiting", async () => {
+    const { journal, store, clock, stop, runner } = makeWorld();
+    store.broken = "save";
+    const refused = expect(journal.open(long())).rejects.toThrow("the disk is full");
+    await clock.advance(HOUR_MS);
+    await refused;
+    stop.abort(new Error("stop"));
+    await runner.idle();
+    expect(clock.sleeping).toBe(0);
   });
 
   test("work files that cannot be removed are not the end", async () => {

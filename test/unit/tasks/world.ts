@@ -44,7 +44,7 @@ export class FakeTaskStore implements TaskStore {
 
   async listOf(guildId: string, userId: string): Promise<Task[]> {
     const own = [...this.tasks.values()].filter((task) => task.guildId === guildId && task.userId === userId);
-    return structuredClone(own).reverse();
+    return structuredClone(own).toReversed();
   }
 
   async settle(id: string): Promise<void> {
@@ -163,7 +163,7 @@ export function makeWorld(
     new FakeFiles(),
     new FakeDelivery(),
   ];
-  const journal = new TaskJournal(store);
+  const journal = new TaskJournal(store, { clock, log, stop: stop.signal });
   const scheduler = new Scheduler(options.limit ?? 3, clock, stop.signal);
   const watcher = new Watcher({ api, clock, log, pollMs: 30_000, random: () => 0.5 });
   const reports = new Reports(clock);
