@@ -165,3 +165,19 @@ test("an end that Discord would not show before the stop is told after the resta
 
   await sent.until(titled("Cancelled"), signal);
 });
+
+test("a gateway session that Discord ends is begun anew, and the card goes on", async ({ signal }) => {
+  await using world = await TestWorld.start();
+  world.api.hold();
+  const sent = world.clone(SOON);
+  await sent.until(titled("Submitted"), signal);
+
+  world.discord.disconnectGateway({ resumable: false });
+  await world.line(({ msg }) => msg === "reconnecting to discord", signal);
+  await world.discord.ready(signal);
+  world.api.release();
+  await sent.until(titled("Done"), signal);
+  const next = await world.clone(SHORT).until(titled("Done"), signal);
+
+  expect(next.attachments).toHaveLength(1);
+});
