@@ -11,6 +11,7 @@ import { registerCommands } from "./discord/register.ts";
 import { ReplyEditor } from "./discord/reply-editor.ts";
 import { Reporter } from "./discord/reporter.ts";
 import { Router } from "./discord/router.ts";
+import { UserError } from "./errors.ts";
 import { rarely } from "./http/health.ts";
 import { createServer, listen } from "./http/server.ts";
 import { WebhookPaths } from "./http/webhook.ts";
@@ -21,8 +22,9 @@ import { DiskWorkFiles } from "./storage/work-files.ts";
 import { Intake } from "./tasks/intake.ts";
 import { TaskJournal } from "./tasks/journal.ts";
 import type { Delivery } from "./tasks/ports.ts";
+import type { Reply } from "./tasks/task.ts";
 import { Reports } from "./tasks/reports.ts";
-import { resumeTasks } from "./tasks/recovery.ts";
+import { releaseArrivals, resumeTasks } from "./tasks/recovery.ts";
 import { TaskRunner } from "./tasks/runner.ts";
 import { Scheduler } from "./tasks/scheduler.ts";
 import { TaskService } from "./tasks/service.ts";
@@ -53,6 +55,7 @@ export async function startApp(config: Config, log: Logger, clock: Clock): Promi
   const world = await openWorld(base, opened);
   opened.defer(() => phases.end());
   const { client, storage } = world;
+  const left = await storage.arrivals.all();
 
   const editor = new ReplyEditor(client, clock);
   const told = (taskId: string) => storage.tasks.settle(taskId);
@@ -81,6 +84,10 @@ export async function startApp(config: Config, log: Logger, clock: Clock): Promi
   const ready = await Promise.race([connect(client, config.discord.token), fatal]);
   await registerCommands(ready, commands, config.discord.guildId, log);
   const resumed = await resumeTasks(domain.journal, domain.runner, clock);
+  const tell = (reply: Reply) => reporter.tell(reply, UserError.of("interrupted"));
+  releaseArrivals(left, { ...domain, arrivals: storage.arrivals, tell }).catch((error: unknown) => {
+    log.warn({ err: error }, "interrupted commands could not be answered");
+  });
   log.info(
     { bot: ready.user.tag, guilds: ready.guilds.cache.size, resumed, invite: inviteLink(ready) },
     "ready",
@@ -143,6 +150,12 @@ function buildTasks({ config, log, clock, phases }: Base, world: World, delivery
     kill,
   });
   const intake = new Intake(attachments, sampleInspector);
-  const tasks = new TaskService({ ...shared, tasks: storage.tasks, runner, intake });
+  const tasks = new TaskService({
+    ...shared,
+    tasks: storage.tasks,
+    arrivals: storage.arrivals,
+    runner,
+    intake,
+  });
   return { journal, watcher, reports, runner, tasks };
 }

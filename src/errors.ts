@@ -80,6 +80,7 @@ const SENTENCES = {
     "This task did not fail in a way that Retry can mend. Start a new one with /clone.",
   unknown_command: () => "I do not know this command any more. Type / to see what I can do now.",
   unknown_button: () => "This button is from an older version of me. Use the command again for a new one.",
+  interrupted: () => "I was restarted before I had taken this in. Nothing was spent; send it again.",
   restarting: () => "I am restarting right now. Try again in a minute.",
   unexpected: () =>
     "Something went wrong on my side, and the bot's operator has a note about it. Try again in a moment.",

@@ -5,7 +5,7 @@ import type {
   ChatInputCommandInteraction,
   RESTPostAPIChatInputApplicationCommandsJSONBody,
 } from "discord.js";
-import { MessageFlags, PermissionFlagsBits } from "discord.js";
+import { DiscordAPIError, MessageFlags, PermissionFlagsBits, RESTJSONErrorCodes } from "discord.js";
 import { UserError } from "../errors.ts";
 import type { Attachment } from "../tasks/ports.ts";
 import type { Actor, TaskService } from "../tasks/service.ts";
@@ -60,15 +60,39 @@ const TOKEN_LIFE_MS = 15 * 60_000;
 /** Answers in public with "thinking"; the answer becomes the card. */
 export async function deferReply(interaction: ChatInputCommandInteraction<"cached">): Promise<Reply> {
   requirePermissions(interaction);
-  const { resource } = await interaction.deferReply({ withResponse: true });
-  const { id } = resource?.message ?? (await interaction.fetchReply());
-  return replyOf(interaction, id);
+  try {
+    const { resource } = await interaction.deferReply({ withResponse: true });
+    const { id } = resource?.message ?? (await interaction.fetchReply());
+    return replyOf(interaction, id);
+  } catch (error) {
+    return replyOf(interaction, await findLostReply(interaction, error));
+  }
 }
 
 /** Answers a press on a card; further edits of the card may go through this interaction. */
 export async function deferUpdate(interaction: ButtonInteraction<"cached">): Promise<Reply> {
   await interaction.deferUpdate();
   return replyOf(interaction, interaction.message.id);
+}
+
+/** Discord may have taken the answer and its own word of that been lost: then the reply is there. Else throws `error`. */
+async function findLostReply(
+  interaction: ChatInputCommandInteraction<"cached">,
+  error: unknown,
+): Promise<string> {
+  if (
+    error instanceof DiscordAPIError &&
+    error.code !== RESTJSONErrorCodes.InteractionHasAlreadyBeenAcknowledged
+  ) {
+    throw error;
+  }
+  interaction.deferred = true;
+  try {
+    return (await interaction.fetchReply()).id;
+  } catch {
+    interaction.deferred = false;
+    throw error;
+  }
 }
 
 /** Without these a reply could not be kept true after its token died. Throws a UserError that names what is missing. */

@@ -1,9 +1,10 @@
 import type { RawFile, RESTPatchAPIChannelMessageJSONBody } from "discord.js";
+import type { UserError } from "../errors.ts";
 import { backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../tasks/ports.ts";
-import { isOver, type Task } from "../tasks/task.ts";
-import { renderTask } from "./cards.ts";
+import { isOver, type Reply, type Task } from "../tasks/task.ts";
+import { renderError, renderTask } from "./cards.ts";
 import { isHopeless, isRefused, type ReplyEditor } from "./reply-editor.ts";
 
 /** At least this long between two edits of one card, ms. */
@@ -86,6 +87,15 @@ export class Reporter {
     } catch (error) {
       lane.closed = false;
       throw error;
+    }
+  }
+
+  /** Ends a reply that never became a card. Never rejects. */
+  async tell(reply: Reply, error: UserError): Promise<void> {
+    try {
+      await this.#editor.edit(reply, renderError(error), [], this.#stop);
+    } catch (failed) {
+      this.#log.warn({ err: failed }, "an interrupted command could not be answered");
     }
   }
 

@@ -1,9 +1,10 @@
 import type { DatabaseSync } from "node:sqlite";
 import { Keyv } from "keyv";
-import type { Log, SampleStore, TaskStore } from "../tasks/ports.ts";
+import type { ArrivalStore, Log, SampleStore, TaskStore } from "../tasks/ports.ts";
 import { connectRedis, unreachable, type RedisClient } from "./redis-client.ts";
 import { RedisLock } from "./redis-lock.ts";
 import { RedisStore } from "./redis-store.ts";
+import { KeyvArrivalStore } from "./arrival-store.ts";
 import { StoreInUse } from "./errors.ts";
 import { KeyvSampleStore } from "./sample-store.ts";
 import { openDatabase, removeExpired, SqliteAdapter } from "./sqlite-adapter.ts";
@@ -12,6 +13,7 @@ import { KeyvTaskStore } from "./task-store.ts";
 export type Storage = {
   tasks: TaskStore;
   samples: SampleStore;
+  arrivals: ArrivalStore;
   /** Writes something; "ok", or rejects when that cannot be done. */
   check(): Promise<string>;
   /** Whether it outlives the process. */
@@ -97,6 +99,7 @@ function storesOn(open: (namespace: string) => Keyv, log: Log) {
   };
   const probe = open("probe");
   return {
+    arrivals: new KeyvArrivalStore(open("arrival")),
     tasks: new KeyvTaskStore(spaces, log),
     samples: new KeyvSampleStore(open("sample"), log),
     check: async () => ((await probe.set("probe", 1, PROBE_KEEP_MS)) ? "ok" : "not writable"),

@@ -32,17 +32,19 @@ const taskState = z.discriminatedUnion("name", [
   z.object({ name: z.literal("cancelled"), at: time, byUserId: z.string() }),
 ]);
 
+export const replySchema = z.object({
+  channelId: z.string(),
+  messageId: z.string(),
+  token: z.string(),
+  tokenExpiresAt: time,
+  uploadLimit: z.number(),
+});
+
 const task = z.object({
   id: z.string(),
   guildId: z.string(),
   userId: z.string(),
-  reply: z.object({
-    channelId: z.string(),
-    messageId: z.string(),
-    token: z.string(),
-    tokenExpiresAt: time,
-    uploadLimit: z.number(),
-  }),
+  reply: replySchema,
   text: z.string(),
   speed: z.number(),
   pitch: z.number(),

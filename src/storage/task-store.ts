@@ -1,6 +1,8 @@
+import { setImmediate } from "node:timers/promises";
 import type { Keyv } from "keyv";
 import type { Log, TaskStore } from "../tasks/ports.ts";
 import { isOver, type Task } from "../tasks/task.ts";
+import { idsIn } from "./ids-in.ts";
 import { MemberIndex } from "./member-index.ts";
 import { fromRecord, toRecord, UnreadableRecord } from "./task-schema.ts";
 
@@ -112,22 +114,11 @@ export class KeyvTaskStore implements TaskStore {
   }
 }
 
-/**
- * The ids in a namespace, each once. Read past Keyv, whose own iterator parses every value and ends at the first that
- * is damaged. Redis may name a key twice.
- */
-async function idsIn(space: Keyv): Promise<string[]> {
-  const { namespace = "" } = space;
-  const prefix = `${namespace}:`;
-  const ids = new Set<string>();
-  const entries = space.store.iterator(namespace) as AsyncIterable<[key: string, value: unknown]>;
-  for await (const [key] of entries) ids.add(key.startsWith(prefix) ? key.slice(prefix.length) : key);
-  return [...ids];
-}
-
 async function inGroups<T>(ids: string[], work: (id: string) => Promise<T>): Promise<T[]> {
   const results: T[] = [];
   for (let from = 0; from < ids.length; from += READ_TOGETHER) {
+    // So that other work comes in between, also where the store answers without a pause.
+    await setImmediate();
     results.push(...(await Promise.all(ids.slice(from, from + READ_TOGETHER).map(work))));
   }
   return results;

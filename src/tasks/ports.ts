@@ -1,4 +1,4 @@
-import type { AudioFacts, DeliveredFile, SampleFacts, Task } from "./task.ts";
+import type { AudioFacts, DeliveredFile, Reply, SampleFacts, Task } from "./task.ts";
 
 /** Keeps tasks. `save` resolves only when the value would survive the death of the process (if the store is durable). */
 export interface TaskStore {
@@ -10,6 +10,13 @@ export interface TaskStore {
   unsettled(): Promise<Task[]>;
   /** The task is over and its card says so: nothing is left to do for it. */
   settle(id: string): Promise<void>;
+}
+
+/** Keeps the replies of commands that are being taken in: each says "thinking" until it becomes a card or a refusal. */
+export interface ArrivalStore {
+  save(reply: Reply): Promise<void>;
+  delete(reply: Reply): Promise<void>;
+  all(): Promise<Reply[]>;
 }
 
 /** Keeps sample files by task id. */

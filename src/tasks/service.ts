@@ -3,7 +3,7 @@ import { isRetryable, UserError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import { checkOptions, type CloneOptions, type Intake, type PreparedClone } from "./intake.ts";
 import type { TaskJournal } from "./journal.ts";
-import type { Log, SampleStore, TaskStore } from "./ports.ts";
+import type { ArrivalStore, Log, SampleStore, TaskStore } from "./ports.ts";
 import type { TaskRunner } from "./runner.ts";
 import { isOver, type Reply, type Task } from "./task.ts";
 
@@ -21,6 +21,7 @@ export type Actor = { userId: string; guildId: string; moderator: boolean };
 export type TaskServiceDeps = {
   journal: TaskJournal;
   tasks: TaskStore;
+  arrivals: ArrivalStore;
   runner: TaskRunner;
   intake: Intake;
   samples: SampleStore;
@@ -45,6 +46,17 @@ export class TaskService {
 
   /** Checks what was attached, saves the task and starts it. From the moment it resolves the task cannot be lost. */
   async submit(options: CloneOptions, asker: CloneAsker, signal: AbortSignal): Promise<Task> {
+    const { arrivals } = this.#deps;
+    await arrivals.save(asker.reply);
+    try {
+      return await this.#takeIn(options, asker, signal);
+    } finally {
+      // A stop is told after the next start: this one can edit nothing any more.
+      if (!signal.aborted) await arrivals.delete(asker.reply).catch((error: unknown) => this.#warn(error));
+    }
+  }
+
+  async #takeIn(options: CloneOptions, asker: CloneAsker, signal: AbortSignal): Promise<Task> {
     const { intake, samples, journal, runner, log } = this.#deps;
     const prepared = await intake.prepare(options, asker.speakable, signal);
     signal.throwIfAborted();
@@ -104,6 +116,11 @@ export class TaskService {
     if (!changed) throw UserError.of("task_not_retryable");
     runner.start(task);
     return task;
+  }
+
+  /** The command itself went well or was refused already. */
+  #warn(error: unknown): void {
+    this.#deps.log.warn({ err: error }, "an arrival could not be cleared");
   }
 
   /** The card that was pressed may be an old one, so it is told again how things stand. */

@@ -1,5 +1,5 @@
 import { expect, test } from "../support/story.ts";
-import { title, titled, words } from "../support/waiting.ts";
+import { title, titled, when, words } from "../support/waiting.ts";
 import { SAMPLE, SHORT_TEXT, SOON_READ_TEXT, TestWorld } from "../support/world.ts";
 
 const SOON = { sample: SAMPLE, text: SOON_READ_TEXT };
@@ -180,4 +180,40 @@ test("a gateway session that Discord ends is begun anew, and the card goes on", 
   const next = await world.clone(SHORT).until(titled("Done"), signal);
 
   expect(next.attachments).toHaveLength(1);
+});
+
+test("a command that the bot died over before it was a task is answered after the next start", async ({
+  signal,
+}) => {
+  await using world = await TestWorld.start({ bot: false });
+  const first = world.spawnBot();
+  await first.line("ready", signal);
+  world.discord.failNext({ path: /^\/attachments\//, status: 500, times: 100 });
+  const sent = world.clone(SHORT);
+  await sent.answered(signal);
+  await when(
+    (check) => world.discord.onRequest(check),
+    () => world.discord.requests().some(({ path }) => path.startsWith("/attachments/")),
+    signal,
+  );
+  first.kill("SIGKILL");
+  await first.exit();
+  world.discord.clearFaults();
+
+  await world.startBot();
+  const told = await sent.until(titled("That did not work"), signal);
+
+  expect(words(told)).toContain("restarted before I had taken this in");
+  expect(world.calls("sync-clone")).toBe(0);
+});
+
+test("a first answer that Discord took and whose receipt was lost is no reason to stop", async ({
+  signal,
+}) => {
+  await using world = await TestWorld.start();
+  world.discord.failNext({ method: "POST", path: /^\/interactions\//, reset: "after", times: 1 });
+
+  const done = await world.clone(SHORT).until(titled("Done"), signal);
+
+  expect(done.attachments).toHaveLength(1);
 });
