@@ -58,7 +58,7 @@ export const clone: Command = {
       pitch: interaction.options.getNumber("pitch") ?? PITCH.default,
     };
     tasks.check(options);
-    const reply = await deferReply(interaction);
+    const reply = await deferReply(interaction, (expected) => tasks.expect(expected));
     const { guildId, user } = interaction;
     await tasks.submit(
       options,

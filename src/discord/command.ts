@@ -57,9 +57,21 @@ const NEEDED = {
 /** Interaction tokens live 15 minutes (Discord's interaction documentation). */
 const TOKEN_LIFE_MS = 15 * 60_000;
 
-/** Answers in public with "thinking"; the answer becomes the card. */
-export async function deferReply(interaction: ChatInputCommandInteraction<"cached">): Promise<Reply> {
+/**
+ * Answers in public with "thinking"; the answer becomes the card. `expect` hears of the reply before Discord does, when
+ * its message has no id yet: whatever happens from there on, somebody knows that it must be ended.
+ */
+export async function deferReply(
+  interaction: ChatInputCommandInteraction<"cached">,
+  expect: (reply: Reply) => Promise<void> = () => Promise.resolve(),
+): Promise<Reply> {
   requirePermissions(interaction);
+  const expected = expect(replyOf(interaction, interaction.id));
+  const [reply] = await Promise.all([deferInPublic(interaction), expected]);
+  return reply;
+}
+
+async function deferInPublic(interaction: ChatInputCommandInteraction<"cached">): Promise<Reply> {
   try {
     const { resource } = await interaction.deferReply({ withResponse: true });
     const { id } = resource?.message ?? (await interaction.fetchReply());

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Keyv } from "keyv";
 import type { ArrivalStore } from "../tasks/ports.ts";
 import type { Reply } from "../tasks/task.ts";
@@ -7,7 +8,7 @@ import { replySchema } from "./task-schema.ts";
 /** Nobody waits longer than a day for an answer to a command, in ms. */
 const KEEP_MS = 24 * 3_600_000;
 
-/** Arrivals on Keyv, by the message that answers them. */
+/** Arrivals on Keyv, by their interaction: its token, hashed, because the message has no id at first. */
 export class KeyvArrivalStore implements ArrivalStore {
   readonly #arrivals: Keyv;
 
@@ -16,11 +17,11 @@ export class KeyvArrivalStore implements ArrivalStore {
   }
 
   async save(reply: Reply): Promise<void> {
-    await this.#arrivals.set(reply.messageId, reply, KEEP_MS);
+    await this.#arrivals.set(keyOf(reply), reply, KEEP_MS);
   }
 
   async delete(reply: Reply): Promise<void> {
-    await this.#arrivals.delete(reply.messageId);
+    await this.#arrivals.delete(keyOf(reply));
   }
 
   async all(): Promise<Reply[]> {
@@ -32,4 +33,8 @@ export class KeyvArrivalStore implements ArrivalStore {
     }
     return replies;
   }
+}
+
+function keyOf({ token }: Reply): string {
+  return createHash("sha256").update(token).digest("hex");
 }

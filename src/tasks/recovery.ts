@@ -34,9 +34,9 @@ export async function releaseArrivals(
     tell,
   }: { arrivals: ArrivalStore; journal: TaskJournal; tell: (reply: Reply) => Promise<void> },
 ): Promise<void> {
-  const taken = new Set([...journal.live()].map(({ reply }) => reply.messageId));
+  const taken = new Set([...journal.live()].map(({ reply }) => reply.token));
   for (const reply of left) {
-    if (!taken.has(reply.messageId)) await tell(reply);
+    if (!taken.has(reply.token)) await tell(reply);
     await arrivals.delete(reply);
   }
 }

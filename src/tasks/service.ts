@@ -44,10 +44,15 @@ export class TaskService {
     checkOptions(options);
   }
 
+  /** Remembers a reply that says "thinking" until `submit` is through with it. Never rejects: the command goes first. */
+  async expect(reply: Reply): Promise<void> {
+    await this.#deps.arrivals.save(reply).catch((error: unknown) => this.#warn(error));
+  }
+
   /** Checks what was attached, saves the task and starts it. From the moment it resolves the task cannot be lost. */
   async submit(options: CloneOptions, asker: CloneAsker, signal: AbortSignal): Promise<Task> {
     const { arrivals } = this.#deps;
-    await arrivals.save(asker.reply);
+    await this.expect(asker.reply);
     try {
       return await this.#takeIn(options, asker, signal);
     } finally {
@@ -118,9 +123,9 @@ export class TaskService {
     return task;
   }
 
-  /** The command itself went well or was refused already. */
+  /** What matters is the command itself. */
   #warn(error: unknown): void {
-    this.#deps.log.warn({ err: error }, "an arrival could not be cleared");
+    this.#deps.log.warn({ err: error }, "an arrival could not be noted or cleared");
   }
 
   /** The card that was pressed may be an old one, so it is told again how things stand. */

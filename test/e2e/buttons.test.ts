@@ -103,7 +103,7 @@ test("Retry runs a failed task again in the same message", async ({ signal }) =>
   expect(words(failed)).toContain("The voice model crashed");
   expect(failed.buttons.map(({ label }) => label)).toEqual(["Retry"]);
   expect(done.id).toBe(failed.id);
-  expect(world.discord.messages(world.channel)).toHaveLength(1);
+  expect(world.cards()).toHaveLength(1);
   expect(world.posted(done).equals(await world.rendered())).toBe(true);
   expect(world.api.tasks().map(({ status }) => status)).toEqual(["failed", "completed"]);
 });

@@ -137,7 +137,7 @@ test.for([[{ status: 500 }], [{ status: 503, times: 3 }], [{ reset: true }], [{ 
 
     expect(world.posted(done).equals(world.api.lastSyncResult() ?? Buffer.of())).toBe(true);
     expect(world.calls("sync-clone")).toBe(1);
-    expect(world.discord.messages(world.channel)).toHaveLength(1);
+    expect(world.cards()).toHaveLength(1);
   },
 );
 

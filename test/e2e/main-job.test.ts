@@ -25,7 +25,7 @@ test("a member sends a sample and a long text and gets the WAV on the same messa
   expect(answer).toMatchObject({ type: 5, ephemeral: false });
   const [task] = world.api.tasks();
   expect(task).toMatchObject({ text: LONG_TEXT, speed: 1.2, pitch: -0.5, status: "completed" });
-  expect(world.discord.messages(world.channel)).toHaveLength(1);
+  expect(world.cards()).toHaveLength(1);
   expect(done.attachments[0]).toMatchObject({
     filename: "the-quick-brown-fox-jumps-over-the-lazy-dog.wav",
     contentType: expect.stringMatching(/^audio\/(x-)?wav$/) as unknown,
@@ -186,7 +186,7 @@ test("twenty members at once are all served, two at a time", async ({ signal }) 
   const done = await Promise.all(sent.map((one) => one.until(titled("Done"), signal)));
 
   expect(world.api.peakActive).toBe(2);
-  const cards = world.discord.messages(world.channel).filter(({ embeds }) => embeds.length > 0);
+  const cards = world.cards();
   expect(cards).toHaveLength(MEMBERS);
   expect(world.api.tasks().map(({ status }) => status)).toEqual(
     Array(MEMBERS - short.length).fill("completed"),

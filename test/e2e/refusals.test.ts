@@ -45,7 +45,7 @@ test.for([
   expect(title(answer.message)).toBe("That did not work");
   expect(words(answer.message)).toMatch(says);
   expect(world.discord.requests().filter(({ path }) => path.startsWith("/attachments/"))).toEqual([]);
-  expect(world.discord.messages(world.channel)).toEqual([]);
+  expect(world.cards()).toEqual([]);
   expect(world.api.requests()).toEqual([]);
 });
 
@@ -109,7 +109,7 @@ test.for([
   expect(answer).toMatchObject({ type: 5, ephemeral: false });
   expect(words(refusal)).toMatch(says);
   expect(refusal).toMatchObject({ loading: false, attachments: [], buttons: [] });
-  expect(world.discord.messages(world.channel)).toHaveLength(1);
+  expect(world.cards()).toHaveLength(1);
   expect(world.api.requests()).toEqual([]);
 });
 

@@ -23,7 +23,7 @@ test("tasks that were queued and submitted go on after a restart, on the same me
 
   expect(createsBefore).toBe(1);
   expect(world.calls("create-task")).toBe(2);
-  expect(world.discord.messages(world.channel)).toHaveLength(2);
+  expect(world.cards()).toHaveLength(2);
   for (const message of done) expect(world.posted(message).equals(await world.rendered())).toBe(true);
 });
 
@@ -119,7 +119,7 @@ test("whoever comes while the bot is stopping is told that it restarts, and what
 
   expect(answer).toMatchObject({ type: 4, ephemeral: true });
   expect(words(answer.message)).toMatch(/I am restarting right now/);
-  expect(world.discord.messages(world.channel)).toHaveLength(1);
+  expect(world.cards()).toHaveLength(1);
 });
 
 test("a gateway that breaks off in the middle of a task is taken up again", async ({ signal }) => {

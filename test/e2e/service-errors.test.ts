@@ -154,7 +154,7 @@ test("an accepted task whose answer was lost still ends in one visible result", 
 
   expect(world.api.tasks()).toHaveLength(2);
   expect(done.attachments).toHaveLength(1);
-  expect(world.discord.messages(world.channel)).toHaveLength(1);
+  expect(world.cards()).toHaveLength(1);
   const postings = sent.versions().filter(({ message }) => message.attachments.length > 0);
   expect(new Set(postings.flatMap(({ message }) => message.attachments.map(({ id }) => id)))).toHaveProperty(
     "size",

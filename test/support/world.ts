@@ -193,6 +193,11 @@ export class TestWorld implements AsyncDisposable {
     return (await answer.json()) as Record<string, unknown>;
   }
 
+  /** What the bot posted in the channel, but for pings of owners who had to wait. */
+  cards(): MessageView[] {
+    return this.discord.messages(this.channel).filter(({ embeds, loading }) => embeds.length > 0 || loading);
+  }
+
   /** How many calls of an endpoint the API was sent. */
   calls(endpoint: "create-task" | "sync-clone" | "task-status" | "task-result"): number {
     return this.api.requests().filter(({ path }) => path.includes(`/${endpoint}`)).length;
