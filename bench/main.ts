@@ -1,15 +1,17 @@
 import { parseArgs } from "node:util";
+import { printTable, writeReport } from "./report.ts";
 import { benchRecovery } from "./recovery.ts";
 
-/** Every bench by its name: prints a table, and gives what goes into the JSON line. */
+/** Every bench by its name: gives its table and what goes into the JSON line. */
 const BENCHES = { recovery: benchRecovery } as const;
 
-const USAGE = `npm run bench -- recovery [--tasks 10000] [--json]
+const USAGE = `npm run bench -- recovery [--tasks 10000] [--json] [--write]
 
   recovery    how long the bot takes to take up unfinished tasks after a start, and its memory then
 
   --tasks N   how many; 10000 if left out
-  --json      a line of JSON as the last one`;
+  --json      a line of JSON as the last one
+  --write     the table into docs/performance.md`;
 
 class UsageError extends Error {
   override readonly name = "UsageError";
@@ -23,13 +25,14 @@ function readArguments(args: string[]) {
   const tasks = Number(values.tasks);
   if (!Number.isInteger(tasks) || tasks < 2 || tasks > 1_000_000)
     throw new UsageError(`--tasks takes a whole number from 2, not "${values.tasks}".`);
-  return { name: name as keyof typeof BENCHES, tasks, json: values.json };
+  return { name: name as keyof typeof BENCHES, tasks, json: values.json, write: values.write };
 }
 
 function parse(args: string[]) {
   const options = {
     tasks: { type: "string", default: "10000" },
     json: { type: "boolean", default: false },
+    write: { type: "boolean", default: false },
   } as const;
   try {
     return parseArgs({ args, options, allowPositionals: true });
@@ -39,8 +42,10 @@ function parse(args: string[]) {
 }
 
 async function main(args: string[], signal: AbortSignal): Promise<void> {
-  const { name, json, ...options } = readArguments(args);
-  const figures = await BENCHES[name](options, signal);
+  const { name, json, write, ...options } = readArguments(args);
+  const { figures, table } = await BENCHES[name](options, signal);
+  printTable(table);
+  if (write) await writeReport(name, table);
   if (json) process.stdout.write(`${JSON.stringify({ bench: name, ...figures })}\n`);
 }
 

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startDiscord, type DiscordStandIn } from "../sandbox/discord/stand-in.ts";
 import { startVoiceApi, type VoiceApiStandIn } from "../sandbox/voice-api/stand-in.ts";
+import type { Table } from "./report.ts";
 import { MeasuredBot } from "./measured-bot.ts";
 import { fillStore } from "./unfinished.ts";
 
@@ -16,10 +17,11 @@ type Figures = {
   empty_rss_mb: number;
 };
 
+type Result = { figures: Figures; table: Table };
 type World = { discord: DiscordStandIn; api: VoiceApiStandIn; folder: string };
 
 /** Starts the real bot on a SQLite store of unfinished tasks, half of them queued and half submitted. */
-export async function benchRecovery({ tasks }: { tasks: number }, signal: AbortSignal): Promise<Figures> {
+export async function benchRecovery({ tasks }: { tasks: number }, signal: AbortSignal): Promise<Result> {
   await using opened = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), "mynah-bench-"));
   opened.defer(() => rm(folder, { recursive: true, force: true }));
@@ -37,15 +39,24 @@ export async function benchRecovery({ tasks }: { tasks: number }, signal: AbortS
   const full = await measure(world, "full", signal);
   if (full.resumed !== tasks) throw new Error(`${full.resumed} of ${tasks} tasks were resumed`);
 
-  printRow("ready, empty store", empty);
-  printRow(`ready, ${tasks.toLocaleString("en-US")} tasks resumed`, full);
-  return {
+  const table = [
+    ["from start to ready", "time", "memory (RSS)"],
+    rowOf("with an empty store", empty),
+    rowOf(`with ${tasks.toLocaleString("en-US")} tasks resumed`, full),
+    ["ratio", `${(full.ms / empty.ms).toFixed(1)}×`, `${(full.rssMb / empty.rssMb).toFixed(1)}×`],
+  ];
+  const figures: Figures = {
     tasks,
     resume_ms: full.ms,
     rss_mb: full.rssMb,
     empty_ms: empty.ms,
     empty_rss_mb: empty.rssMb,
   };
+  return { figures, table };
+}
+
+function rowOf(what: string, { ms, rssMb }: Measured): string[] {
+  return [what, `${ms.toLocaleString("en-US")} ms`, `${rssMb} MB`];
 }
 
 type Measured = { ms: number; rssMb: number; resumed: number };
@@ -71,9 +82,4 @@ function environment(world: World, store: string): Record<string, string> {
 
 function urlOf({ folder }: World, store: string): string {
   return `sqlite:${join(folder, `${store}.db`)}`;
-}
-
-function printRow(what: string, { ms, rssMb }: Measured): void {
-  const time = `${ms.toLocaleString("en-US")} ms`.padStart(12);
-  process.stdout.write(`${what.padEnd(36)}${time}${`${rssMb} MB`.padStart(10)}\n`);
 }
