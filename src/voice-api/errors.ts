@@ -2,24 +2,20 @@ import { VoiceApiFailure, type VoiceApiFailureReason } from "../tasks/ports.ts";
 
 export type Endpoint = "create" | "clone" | "status" | "result";
 
+/** Both ways to ask for audio are answered alike (vendor's create-task page). */
+const SUBMITTING: Partial<Record<number, VoiceApiFailureReason>> = {
+  400: "bad-sample",
+  401: "key-refused",
+  403: "plan-refused",
+  413: "sample-too-large",
+  422: "text-refused",
+  429: "busy",
+};
+
 /** The vendor's error tables (create-task and task-result pages); 5xx and what is not listed are handled below. */
 const REASONS: Record<Endpoint, Partial<Record<number, VoiceApiFailureReason>>> = {
-  create: {
-    400: "bad-sample",
-    401: "key-refused",
-    403: "plan-refused",
-    413: "sample-too-large",
-    422: "text-refused",
-    429: "busy",
-  },
-  clone: {
-    400: "bad-sample",
-    401: "key-refused",
-    403: "plan-refused",
-    413: "sample-too-large",
-    422: "text-refused",
-    429: "busy",
-  },
+  create: SUBMITTING,
+  clone: SUBMITTING,
   status: { 401: "key-refused", 403: "foreign-task", 404: "unknown-task" },
   result: {
     401: "key-refused",
