@@ -99,8 +99,10 @@ function pageButtons(page: number, last: number): APIActionRowComponent<APIButto
 
 /** A task on one line of plain text, for a list to choose from. At most 100 characters, as Discord allows. */
 export function summarize(task: Task, now: number): string {
-  const line = `${describe(task, now).title} · ${task.text.slice(0, 200).replaceAll(/\s+/g, " ")}`;
-  return line.length > 100 ? `${Array.from(line).slice(0, 90).join("").slice(0, 99)}…` : line;
+  const line = `${describe(task, now).title} · ${task.text.slice(0, 200).toWellFormed().replaceAll(/\s+/g, " ")}`;
+  if (line.length <= 100) return line;
+  // A cut through an emoji leaves half of it, which Discord would refuse.
+  return `${line.slice(0, 99).replace(/[\ud800-\udbff]$/, "")}…`;
 }
 
 type Description = { title: string; color: number; lines: string[] };

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { fromCustomId, renderError, renderTask, toCustomId } from "../../../src/discord/cards.ts";
+import { fromCustomId, renderError, renderTask, summarize, toCustomId } from "../../../src/discord/cards.ts";
 import { inDuration, inMegabytes } from "../../../src/discord/words.ts";
 import { UserError } from "../../../src/errors.ts";
 import type { SegmentState, Task, WaitReason } from "../../../src/tasks/task.ts";
@@ -299,3 +299,13 @@ test.each([
   [0, "0.0 MB"],
   [8_820_044, "8.8 MB"],
 ])("%d bytes are %s", (bytes, expected) => expect(inMegabytes(bytes)).toBe(expected));
+
+test("a task on one line is at most 100 characters long and never ends in half an emoji", () => {
+  fc.assert(
+    fc.property(fc.string({ unit: "binary", maxLength: 300 }), (text) => {
+      const line = summarize(makeTask({ text: text.toWellFormed() }), START);
+      expect(line.length).toBeLessThanOrEqual(100);
+      expect(line.isWellFormed()).toBe(true);
+    }),
+  );
+});
