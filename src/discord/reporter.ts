@@ -90,12 +90,14 @@ export class Reporter {
     }
   }
 
-  /** Ends a reply that never became a card. Never rejects. */
-  async tell(reply: Reply, error: UserError): Promise<void> {
+  /** Ends a reply that never became a card. Gives whether that is settled: shown, or never to be. Never rejects. */
+  async tell(reply: Reply, error: UserError): Promise<boolean> {
     try {
       await this.#editor.edit(reply, renderError(error), [], this.#stop);
+      return true;
     } catch (failed) {
       this.#log.warn({ err: failed }, "an interrupted command could not be answered");
+      return isRefused(failed);
     }
   }
 

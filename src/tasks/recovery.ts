@@ -24,7 +24,8 @@ export async function resumeTasks(journal: TaskJournal, runner: TaskRunner, cloc
 
 /**
  * Tells the members whose command an earlier process died over, before it was a task, that it must be sent again.
- * `left` was read before this process took any command; `tell` edits a reply and never rejects.
+ * `left` was read before this process took any command; `tell` edits a reply and gives whether that is
+ * settled; what is not is tried again at the next start.
  */
 export async function releaseArrivals(
   left: Reply[],
@@ -32,11 +33,10 @@ export async function releaseArrivals(
     arrivals,
     journal,
     tell,
-  }: { arrivals: ArrivalStore; journal: TaskJournal; tell: (reply: Reply) => Promise<void> },
+  }: { arrivals: ArrivalStore; journal: TaskJournal; tell: (reply: Reply) => Promise<boolean> },
 ): Promise<void> {
   const taken = new Set([...journal.live()].map(({ reply }) => reply.token));
   for (const reply of left) {
-    if (!taken.has(reply.token)) await tell(reply);
-    await arrivals.delete(reply);
+    if (taken.has(reply.token) || (await tell(reply))) await arrivals.delete(reply);
   }
 }
