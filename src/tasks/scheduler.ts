@@ -1,16 +1,21 @@
 import type { Clock } from "../lib/clock.ts";
 import {
+  adopt,
+  distrust,
   giveBack,
   hasFreePermit,
   learnAccepted,
   learnRefused,
+  nextTry,
+  raise,
   startConcurrency,
   take,
   type Concurrency,
+  type LearnedLimit,
 } from "./concurrency.ts";
-import { FairQueue, type Place } from "./fair-queue.ts";
+import { FairQueue, type Caps, type Place, type Ticket } from "./fair-queue.ts";
 
-/** Leave to have one task active at the API. Exactly one of these ends it; later calls do nothing. */
+/** Leave to have one task active at the API. `release` or `refused` ends it; later calls do nothing. */
 export interface Permit {
   /** The API took the task; the permit stays held until `release`. */
   accepted(): void;
@@ -20,26 +25,45 @@ export interface Permit {
   refused(retryAfterMs: number | undefined): void;
 }
 
-type Waiter = { admit: (permit: Permit) => void };
+/** What waits: one segment of a task. */
+export type Entry = Place & { taskId: string; characters: number };
 
-/** A 429 that our own completions do not explain: others use the key, or the operator's number is too high. */
+export type SchedulerOptions = {
+  /** How many tasks the API allows to be active at once; "auto" learns it. */
+  limit: "auto" | number;
+  capsOf: (guildId: string) => Caps;
+  clock: Clock;
+  stop: AbortSignal;
+  /** What an earlier process learned about this key. */
+  learned?: LearnedLimit | undefined;
+  /** Called when that changes. */
+  onLearned?: (learned: LearnedLimit) => void;
+};
+
+type Waiter = { entry: Entry; admit: (permit: Permit) => void };
+
+/** A 429 while nothing of ours is active: others have all slots, so only time can tell. Doubles with each in a row. */
 const LOOK_AGAIN_MS = 15_000;
+const LONGEST_LOOK_AGAIN_MS = 4 * 60_000;
 
 /** Decides who may have a task active at the API: the fair queue in front, the learned permits behind. */
 export class Scheduler {
   readonly #clock: Clock;
   readonly #stop: AbortSignal;
-  readonly #queue = new FairQueue<Waiter>();
+  readonly #onLearned: (learned: LearnedLimit) => void;
+  readonly #queue: FairQueue<Waiter>;
   #concurrency: Concurrency;
   #closedUntil = 0;
-  #opening = false;
-  /** After a pause one goes first, and the rest follow when the API has accepted it. */
-  #onTrial = false;
+  #pauses = 0;
+  #paused: "key" | "plan" | undefined;
+  #alarm: { at: number; off: AbortController } | undefined;
 
-  constructor(limit: "auto" | number, clock: Clock, stop: AbortSignal) {
-    this.#concurrency = startConcurrency(limit);
+  constructor({ limit, capsOf, clock, stop, learned, onLearned = () => undefined }: SchedulerOptions) {
+    this.#concurrency = startConcurrency(limit, learned);
+    this.#queue = new FairQueue(capsOf);
     this.#clock = clock;
     this.#stop = stop;
+    this.#onLearned = onLearned;
   }
 
   /** For the metrics and the log. */
@@ -48,88 +72,136 @@ export class Scheduler {
     return { waiting: this.#queue.size, active, permits };
   }
 
-  /** Waits for a permit. `first`: this one was refused before and keeps its place at the head. */
-  enter(place: Place, first: boolean, signal: AbortSignal): Promise<Permit> {
+  /** Why submitting is paused; undefined again once the API has accepted a task. */
+  get paused(): "key" | "plan" | undefined {
+    return this.#paused;
+  }
+
+  /** A guild's entries in the order in which they would get their turn. */
+  line(guildId: string): Entry[] {
+    return this.#queue.line(guildId).map(({ entry }) => entry);
+  }
+
+  /** Every guild with something waiting or active. */
+  guilds(): Iterable<{ guildId: string; waiting: number; active: number }> {
+    return this.#queue.guilds();
+  }
+
+  /** Waits for a permit. `first`: this one had a permit before that came to nothing, and keeps its place. */
+  enter(entry: Entry, first: boolean, signal: AbortSignal): Promise<Permit> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason as Error);
-      const waiter: Waiter = {
-        admit: (permit) => {
-          signal.removeEventListener("abort", leave);
-          resolve(permit);
-        },
-      };
       const leave = () => {
-        if (this.#queue.remove(place, waiter)) reject(signal.reason as Error);
+        if (this.#queue.remove(ticket)) reject(signal.reason as Error);
+      };
+      const admit = (permit: Permit) => {
+        signal.removeEventListener("abort", leave);
+        resolve(permit);
       };
       signal.addEventListener("abort", leave, { once: true });
-      if (first) this.#queue.putBack(place, waiter);
-      else this.#queue.add(place, waiter);
+      const ticket: Ticket<Waiter> = this.#queue.add(entry, { entry, admit }, first);
       this.#pump();
     });
   }
 
   /** A permit for a task that is active at the API already, as after a restart. */
-  adopt(): Permit {
-    const permit = this.#issue();
-    permit.accepted();
-    return permit;
+  adopt(place: Place): Permit {
+    this.#queue.begin(place);
+    this.#learn(adopt(this.#concurrency));
+    return this.#permit(place, undefined);
   }
 
-  /** Lets nobody through for a while; then one, and the others when it was accepted. */
-  pause(ms: number): void {
-    this.#onTrial = true;
-    this.#closedUntil = Math.max(this.#closedUntil, this.#clock.now() + ms);
+  /** Lets nobody through for a while; then one, and the others when that was accepted. */
+  pause(reason: "key" | "plan", ms: number): void {
+    this.#pauses += 1;
+    this.#paused = reason;
+    this.#learn(distrust(this.#concurrency));
+    this.#close(ms);
+  }
+
+  /** To be called when a guild's caps may have risen. */
+  capsChanged(guildId: string): void {
+    this.#queue.capsChanged(guildId);
     this.#pump();
   }
 
   #pump(): void {
-    while (this.#queue.size > 0 && hasFreePermit(this.#concurrency)) {
-      if (this.#clock.now() < this.#closedUntil) return this.#openLater();
-      if (this.#onTrial && this.#concurrency.active > this.#concurrency.accepted) return;
-      this.#queue.next()?.admit(this.#issue());
+    while (this.#queue.isReady) {
+      const now = this.#clock.now();
+      if (now < this.#closedUntil) return this.#pumpAt(this.#closedUntil);
+      this.#learn(raise(this.#concurrency, now));
+      if (!hasFreePermit(this.#concurrency)) {
+        const at = nextTry(this.#concurrency);
+        return at === undefined ? undefined : this.#pumpAt(at);
+      }
+      const waiter = this.#queue.next();
+      const sent = this.#concurrency;
+      this.#learn(take(sent));
+      waiter?.admit(this.#permit(waiter.entry, sent));
     }
   }
 
-  #openLater(): void {
-    if (this.#opening) return;
-    this.#opening = true;
-    void this.#pumpWhenOpen();
+  #pumpAt(at: number): void {
+    if (this.#alarm && this.#alarm.at <= at) return;
+    this.#alarm?.off.abort();
+    const off = new AbortController();
+    const alarm = { at, off };
+    this.#alarm = alarm;
+    const signal = AbortSignal.any([this.#stop, off.signal]);
+    this.#clock.sleep(at - this.#clock.now(), signal).then(
+      () => {
+        if (this.#alarm === alarm) this.#alarm = undefined;
+        this.#pump();
+      },
+      () => undefined,
+    );
   }
 
-  async #pumpWhenOpen(): Promise<void> {
-    await this.#clock.sleep(this.#closedUntil - this.#clock.now(), this.#stop).catch(() => undefined);
-    this.#opening = false;
-    if (!this.#stop.aborted) this.#pump();
+  #close(ms: number): void {
+    this.#closedUntil = Math.max(this.#closedUntil, this.#clock.now() + ms);
   }
 
-  #issue(): Permit {
-    this.#concurrency = take(this.#concurrency);
-    let held = true;
-    let accepted = false;
-    const end = (change: () => void) => {
-      if (!held) return;
-      held = false;
-      change();
-      this.#concurrency = giveBack(this.#concurrency, accepted);
+  #learn(next: Concurrency): void {
+    const { limit } = this.#concurrency;
+    this.#concurrency = next;
+    if (next.limit !== undefined && next.limit !== limit) this.#onLearned({ limit: next.limit });
+  }
+
+  /** `sent`: the state before the create; undefined for a task that the API has accepted before. */
+  #permit(place: Place, sent: Concurrency | undefined): Permit {
+    const pauses = this.#pauses;
+    let isHeld = true;
+    let isAccepted = sent === undefined;
+    const end = () => {
+      isHeld = false;
+      this.#learn(giveBack(this.#concurrency, isAccepted));
+      this.#queue.done(place);
       this.#pump();
     };
     return {
       accepted: () => {
-        if (!held || accepted) return;
-        accepted = true;
-        this.#onTrial = false;
-        this.#concurrency = learnAccepted(this.#concurrency, this.#queue.size > 0);
+        if (!isHeld || isAccepted || !sent) return;
+        isAccepted = true;
+        if (pauses === this.#pauses) this.#paused = undefined;
+        this.#learn(learnAccepted(this.#concurrency, sent));
         this.#pump();
       },
-      release: () => end(() => undefined),
-      refused: (retryAfterMs) =>
-        end(() => {
-          // Where a completion of ours will free the slot there is nothing to time; else look again after a while.
-          const ownSlotWillFree = this.#concurrency.accepted > 0 && !this.#concurrency.fixed;
-          this.#concurrency = learnRefused(this.#concurrency);
-          const wait = retryAfterMs ?? (ownSlotWillFree ? 0 : LOOK_AGAIN_MS);
-          this.#closedUntil = Math.max(this.#closedUntil, this.#clock.now() + wait);
-        }),
+      release: () => {
+        if (isHeld) end();
+      },
+      refused: (retryAfterMs) => {
+        if (!isHeld) return;
+        if (sent && !isAccepted) this.#learn(learnRefused(this.#concurrency, sent, this.#clock.now()));
+        this.#close(retryAfterMs ?? this.#lookAgainMs());
+        end();
+      },
     };
+  }
+
+  /** Where something else of ours is active, its end will free a slot and there is nothing to time. */
+  #lookAgainMs(): number {
+    const { active, refusedInARow } = this.#concurrency;
+    if (active > 1) return 0;
+    return Math.min(LONGEST_LOOK_AGAIN_MS, LOOK_AGAIN_MS * 2 ** Math.max(0, refusedInARow - 1));
   }
 }

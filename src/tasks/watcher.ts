@@ -4,6 +4,9 @@ import { VoiceApiFailure, type Log, type RemoteStatus, type VoiceApi } from "./p
 /** How a remote task ended. */
 export type RemoteEnd = Extract<RemoteStatus, { status: "completed" | "failed" }>;
 
+/** Estimates come in whole seconds, cut off: a look at the very moment would often be just too early. */
+const AFTER_ESTIMATE_MS = 1_000;
+
 type Watched = { taskId: string; remoteId: string; estimatedCompletion?: number | undefined };
 
 /**
@@ -81,7 +84,7 @@ export class Watcher {
   #pause(estimatedCompletion: number | undefined): number {
     const poll = this.#pollMs * (0.9 + 0.2 * this.#random());
     const untilEstimate = (estimatedCompletion ?? 0) - this.#clock.now();
-    return untilEstimate > 0 ? Math.min(poll, untilEstimate) : poll;
+    return untilEstimate > 0 ? Math.min(poll, untilEstimate + AFTER_ESTIMATE_MS) : poll;
   }
 }
 

@@ -81,15 +81,15 @@ test.each([
   expect(looks).toEqual([expected]);
 });
 
-test("the first look is at the estimate when that comes sooner, and later ones follow the interval", async () => {
+test("the first look is a second after the estimate when that comes sooner, and later ones follow the interval", async () => {
   const { clock, looks } = watch([PENDING, PENDING, COMPLETED], { estimateInMs: 4_000 });
   await clock.advance(100_000);
-  expect(looks).toEqual([4_000, 34_000, 64_000]);
+  expect(looks).toEqual([5_000, 35_000, 65_000]);
 });
 
 test.each([
   ["that is far away", 3_600_000],
-  ["that is over", -1],
+  ["that is over", -1_000],
 ])("an estimate %s does not change the interval", async (_name, estimateInMs) => {
   const { clock, looks } = watch([COMPLETED], { estimateInMs });
   await clock.advance(60_000);
