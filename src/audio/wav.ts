@@ -9,10 +9,13 @@ export type WavFacts = {
   dataBytes: number;
 };
 
-/** "truncated" also stands for too many bytes: the length is not the one that the file announces. */
-export type WavInvalidReason = "not-wav" | "unsupported" | "truncated" | "too-large" | "empty";
+/**
+ * "truncated" also stands for too many bytes: the length is not the one that the file announces. "mismatch": files
+ * that are to be joined are not of one format.
+ */
+export type WavInvalidReason = "not-wav" | "unsupported" | "truncated" | "too-large" | "empty" | "mismatch";
 
-/** The bytes are not one whole PCM 16-bit WAV. `reason` is for programs, the message for the log. */
+/** The bytes are not one whole PCM 16-bit WAV, or cannot be part of one. `reason` is for programs, the message for the log. */
 export class WavInvalid extends Error {
   override readonly name = "WavInvalid";
   readonly reason: WavInvalidReason;
