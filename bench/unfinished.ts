@@ -6,11 +6,9 @@ import type { SegmentState, Task } from "../src/tasks/task.ts";
 import { VoiceApiClient } from "../src/voice-api/client.ts";
 
 /**
- * The bot was away for three hours: interaction tokens are dead, so cards are edited with the bot's token, and all
- * deadlines are over, so each gets a new one. That is the most work that a start can have.
+ * The bot was away for three hours: interaction tokens are dead, so cards are edited with the bot's token.
  */
 const AWAY_MS = 3 * 3_600_000;
-const DEADLINE_MS = 2 * 3_600_000;
 /** How many requests to the stand-ins run side by side while the store is filled. */
 const AT_ONCE = 16;
 /** About 1,500 characters. One text for all, because the stand-in reads every different one aloud. */
@@ -128,13 +126,13 @@ function makeTask(index: number, createdAt: number, { guildId, userId, channelId
     pitch: 0,
     sample: { fileName: "austen.wav", contentType: "audio/wav", bytes: 230_000, durationSeconds: 7 },
     createdAt,
-    deadlineAt: createdAt + DEADLINE_MS,
     state: { name: "queued" },
     segments: [
       {
         text: TEXT,
         state: { name: "waiting", reason: "turn", notBefore: 0 },
         failedCreates: 0,
+        failedRenders: 0,
         possibleDuplicates: 0,
       },
     ],

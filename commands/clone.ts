@@ -29,7 +29,7 @@ export const clone: Command = {
       },
       {
         name: "text_file",
-        description: "A longer text instead: .txt or .md, UTF-8, up to 256 KiB",
+        description: "A longer text instead: a .txt or .md file, saved as UTF-8",
         type: ApplicationCommandOptionType.Attachment,
       },
       {
@@ -57,7 +57,7 @@ export const clone: Command = {
       speed: interaction.options.getNumber("speed") ?? SPEED.default,
       pitch: interaction.options.getNumber("pitch") ?? PITCH.default,
     };
-    tasks.check(options);
+    tasks.check(options, { guildId: interaction.guildId, userId: interaction.user.id });
     const reply = await deferReply(interaction, (expected) => tasks.expect(expected));
     const { guildId, user } = interaction;
     await tasks.submit(

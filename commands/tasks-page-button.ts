@@ -1,4 +1,4 @@
-import { renderTaskList } from "../src/discord/cards.ts";
+import { renderTaskList } from "../src/discord/list-cards.ts";
 import { actorOf, type Button } from "../src/discord/command.ts";
 
 export const tasksPageButton: Button = {
@@ -10,6 +10,6 @@ export const tasksPageButton: Button = {
       Number(page),
       Date.now(),
     );
-    await interaction.update({ embeds, components: components ?? [] });
+    await interaction.update({ embeds, components });
   },
 };

@@ -1,6 +1,7 @@
 import { ApplicationCommandOptionType, ApplicationIntegrationType, InteractionContextType } from "discord.js";
-import { renderNotice, renderTask, renderTaskList, summarize } from "../src/discord/cards.ts";
+import { renderNotice, renderTask } from "../src/discord/cards.ts";
 import { actorOf, answerPrivately, deferReply, type Command } from "../src/discord/command.ts";
+import { renderTaskList, summarize } from "../src/discord/list-cards.ts";
 import { isCancellable, isRetryableTask } from "../src/tasks/service.ts";
 
 const id = {
@@ -43,10 +44,8 @@ export const tasks: Command = {
     }
     const taskId = interaction.options.getString("id", true).trim();
     if (name === "show") {
-      return await answerPrivately(
-        interaction,
-        renderTask(await services.tasks.show(taskId, actor), Date.now()),
-      );
+      const { task, outlook } = await services.tasks.show(taskId, actor);
+      return await answerPrivately(interaction, renderTask(task, Date.now(), outlook));
     }
     if (name === "cancel") {
       await services.tasks.cancel(taskId, actor);

@@ -15,7 +15,18 @@ const HELP = {
   VOICE_API_CONCURRENCY:
     "auto, or a whole number from 1 to 1000: how many tasks may be active at the API at once",
   VOICE_API_POLL_SECONDS: "a number of seconds from 0.1 to 600; the vendor asks for 30 to 60",
-  TASK_DEADLINE_MINUTES: "a number of minutes from 1 to 10080 after which an unfinished task is given up",
+  VOICE_API_MAX_CHARS:
+    "a whole number from 2000 to 100000: the longest text that one task at the API may carry, by your plan there",
+  TEXT_MAX_CHARS: "a whole number from 1 to 1000000: the longest text that one /clone may carry",
+  TASK_DEADLINE_MINUTES:
+    "a number of minutes from 1 to 10080 after which something that the voice API does not finish is given up",
+  GUILD_MAX_ACTIVE:
+    "a whole number from 1 to 1000: how many readings of one server may be at the voice API at once",
+  GUILD_MAX_WAITING: "a whole number from 1 to 100000: how many tasks of one server may wait at once",
+  MEMBER_MAX_ACTIVE:
+    "a whole number from 1 to 1000: how many readings of one member of a server may be at the voice API at once",
+  MEMBER_MAX_WAITING:
+    "a whole number from 1 to 100000: how many tasks of one member of a server may wait at once",
   STORAGE_URL:
     "memory:, or sqlite:PATH such as sqlite:data/mynah.db, or redis://user:secret@host:port/number with signs such as # and @ in the secret percent-encoded, or rediss:// for TLS",
   TEMP_DIR: "a folder that Mynah may write to",
@@ -28,6 +39,7 @@ const HELP = {
 
 const port = z.coerce.number().int().min(0).max(65_535);
 const minutes = z.coerce.number().min(1).max(10_080);
+const wholeNumber = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
 
 const schema = z
   .object({
@@ -50,7 +62,13 @@ const schema = z
       .union([z.literal("auto"), z.coerce.number().int().min(1).max(1_000)])
       .default("auto"),
     VOICE_API_POLL_SECONDS: z.coerce.number().min(0.1).max(600).default(30),
+    VOICE_API_MAX_CHARS: wholeNumber(2_000, 100_000).default(4_000),
+    TEXT_MAX_CHARS: wholeNumber(1, 1_000_000).default(100_000),
     TASK_DEADLINE_MINUTES: minutes.default(120),
+    GUILD_MAX_ACTIVE: wholeNumber(1, 1_000).default(50),
+    GUILD_MAX_WAITING: wholeNumber(1, 100_000).default(500),
+    MEMBER_MAX_ACTIVE: wholeNumber(1, 1_000).default(20),
+    MEMBER_MAX_WAITING: wholeNumber(1, 100_000).default(50),
     STORAGE_URL: z.string().max(1_000).refine(isStorageUrl).default("sqlite:data/mynah.db"),
     TEMP_DIR: z.string().min(1).max(1_000).default("data/tmp"),
     HTTP_PORT: port.optional(),
@@ -64,6 +82,11 @@ const schema = z
       key: env.VOICE_API_KEY,
       concurrency: env.VOICE_API_CONCURRENCY,
       pollMs: env.VOICE_API_POLL_SECONDS * 1_000,
+    },
+    text: { maxCharacters: env.TEXT_MAX_CHARS, maxSegmentCharacters: env.VOICE_API_MAX_CHARS },
+    caps: {
+      guild: { active: env.GUILD_MAX_ACTIVE, waiting: env.GUILD_MAX_WAITING },
+      member: { active: env.MEMBER_MAX_ACTIVE, waiting: env.MEMBER_MAX_WAITING },
     },
     taskDeadlineMs: env.TASK_DEADLINE_MINUTES * 60_000,
     storageUrl: env.STORAGE_URL,

@@ -12,8 +12,8 @@ const SENTENCES = {
     `The text has ${d.characters} characters and I can read ${d.limit} at a time. Split it and send the parts one by one.`,
   text_file_type: (d: { file: string }) =>
     `I can read plain text files, .txt or .md, and “${d.file}” is neither. Save it as plain text and attach it again.`,
-  text_file_too_large: (d: { size: string }) =>
-    `The text file is ${d.size}, and I can take up to 256 KiB. Split it and send the parts one by one.`,
+  text_file_too_large: (d: { size: string; limit: string }) =>
+    `The text file is ${d.size}, which is more than the ${d.limit} characters I can read at a time. Split it and send the parts one by one.`,
   text_not_utf8: () =>
     "I cannot read the letters in this text file, because it is not saved as UTF-8. In your editor choose “Save as”, pick UTF-8 as the encoding, and attach it again.",
   sample_type: (d: { got: string }) =>
@@ -34,6 +34,10 @@ const SENTENCES = {
   pitch_range: () => "`pitch` goes from -1 (lower) to 1 (higher). Choose a value in between.",
   bot_permissions: (d: { missing: string }) =>
     `I cannot work in this channel yet: I need ${d.missing}. A moderator can allow that in the channel's settings, or you can try another channel.`,
+  member_waiting_full: (d: { limit: number }) =>
+    `You have ${d.limit === 1 ? "a task" : `${d.limit} tasks`} waiting in this server already, which is as many as one member may have. Try again when one of them has started, or cancel one with /tasks.`,
+  guild_waiting_full: (d: { limit: number }) =>
+    `This server has ${d.limit === 1 ? "a task" : `${d.limit} tasks`} waiting already, which is as many as it may have. Try again when some of them have started; /queue shows how it goes.`,
   guild_only: () => "I work inside a server. Use the command in one of its channels.",
 
   // What the voice service answered.

@@ -174,9 +174,10 @@ export class VoiceApiStandIn implements AsyncDisposable {
     this.#faults.add(injection);
   }
 
-  /** Takes back every injected fault that has not happened yet. */
+  /** Takes back every injected fault and failure that has not happened yet. */
   clearFaults(): void {
     this.#faults.clear();
+    this.#book.forgetFailures();
   }
 
   /** Lets the next created tasks (default: one) end as failed with this error. */

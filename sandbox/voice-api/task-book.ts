@@ -111,6 +111,10 @@ export class TaskBook {
     for (let count = 0; count < times; count++) this.#failures.push(error);
   }
 
+  forgetFailures(): void {
+    this.#failures.length = 0;
+  }
+
   /** Resolves when every task that is due by then has ended. */
   async advance(ms: number): Promise<void> {
     this.#clock.advance(ms);

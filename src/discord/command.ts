@@ -10,6 +10,7 @@ import { UserError } from "../errors.ts";
 import type { Attachment } from "../tasks/ports.ts";
 import type { Actor, TaskService } from "../tasks/service.ts";
 import type { Reply } from "../tasks/task.ts";
+import type { ButtonAction } from "./buttons.ts";
 import type { Card } from "./cards.ts";
 import { readNames } from "./names.ts";
 import { makeSpeakable } from "./speakable.ts";
@@ -42,9 +43,6 @@ export type Button = {
     signal: AbortSignal,
   ): Promise<void>;
 };
-
-/** On a task's card, with the task's id; on a list of tasks, with the page. */
-export type ButtonAction = "cancel" | "retry" | "tasks";
 
 /** By the names that Discord shows in a channel's settings. */
 const NEEDED = {
@@ -119,7 +117,7 @@ export async function answerPrivately(
   interaction: ChatInputCommandInteraction<"cached">,
   { embeds, components }: Card,
 ): Promise<void> {
-  await interaction.reply({ embeds, components: components ?? [], flags: MessageFlags.Ephemeral });
+  await interaction.reply({ embeds, components, flags: MessageFlags.Ephemeral });
 }
 
 type AnyInteraction = ChatInputCommandInteraction<"cached"> | ButtonInteraction<"cached">;

@@ -5,7 +5,7 @@ import { backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
 import { Semaphore } from "../lib/semaphore.ts";
 import type { Delivery } from "../tasks/ports.ts";
-import { advance, type AudioFacts, type DeliveredFile, type Task } from "../tasks/task.ts";
+import { advance, type AudioFacts, type AudioFile, type DeliveredFile, type Task } from "../tasks/task.ts";
 import type { Announcer } from "./announcer.ts";
 import { renderTask } from "./cards.ts";
 import { nameFile } from "./file-name.ts";
@@ -36,11 +36,7 @@ export class ReplyDelivery implements Delivery {
     this.#clock = clock;
   }
 
-  async deliver(
-    task: Task,
-    audio: AudioFacts & { path: string },
-    signal: AbortSignal,
-  ): Promise<DeliveredFile> {
+  async deliver(task: Task, audio: AudioFile, signal: AbortSignal): Promise<DeliveredFile> {
     const limit = this.#editor.uploadLimit(task);
     if (audio.bytes + HEADROOM_BYTES > limit) throw tooLarge(limit, audio);
     using _held = await this.#uploads.acquire(audio.bytes, signal);

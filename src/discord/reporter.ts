@@ -1,8 +1,11 @@
+import { setImmediate } from "node:timers/promises";
 import type { RawFile, RESTPatchAPIChannelMessageJSONBody } from "discord.js";
 import type { UserError } from "../errors.ts";
 import { backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../tasks/ports.ts";
+import { Semaphore } from "../lib/semaphore.ts";
+import { steady, type Outlook } from "../tasks/outlook.ts";
 import { isOver, type Reply, type Task } from "../tasks/task.ts";
 import { renderError, renderTask } from "./cards.ts";
 import { isHopeless, isRefused, type ReplyEditor } from "./reply-editor.ts";
@@ -15,10 +18,14 @@ const TICK_MS = 5_000;
 const EDIT_TRIES = 12;
 /** Half of the base is the shortest wait, which keeps to the interval. */
 const RETRY = { baseMs: 2 * EDIT_INTERVAL_MS, capMs: 60_000 };
+/** After a start every unfinished card is looked over; so many at once leave room for what happens meanwhile. */
+const LOOKED_OVER_AT_ONCE = 10;
 
 /** One card: what is shown, and what should be. */
 type Lane = {
   latest: Task;
+  /** Where it stands in line, as the card says. */
+  outlook: Outlook | undefined;
   /** The last body sent, as JSON. */
   shown: string;
   /** The file is posted with its last card, so nothing older may follow. */
@@ -40,22 +47,28 @@ export class Reporter {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #told: (taskId: string) => Promise<void>;
+  readonly #outlookOf: (task: Task) => Outlook | undefined;
   readonly #stop: AbortSignal;
+  readonly #startedAt: number;
+  readonly #looksOver = new Semaphore(LOOKED_OVER_AT_ONCE);
   readonly #lanes = new Map<string, Lane>();
   readonly #hurry = new AbortController();
 
-  /** `told` hears of each task whose last card is shown, or can never be. */
+  /** `told` hears of each task whose last card is shown, or can never be; `outlookOf` knows who stands where in line. */
   constructor(deps: {
     editor: ReplyEditor;
     clock: Clock;
     log: Log;
     told: (taskId: string) => Promise<void>;
+    outlookOf: (task: Task) => Outlook | undefined;
     stop: AbortSignal;
   }) {
     this.#editor = deps.editor;
     this.#clock = deps.clock;
     this.#log = deps.log;
     this.#told = deps.told;
+    this.#outlookOf = deps.outlookOf;
+    this.#startedAt = deps.clock.now();
     this.#stop = deps.stop;
     this.#stop.addEventListener("abort", () => this.#hurry.abort(), { once: true });
     void this.#tick();
@@ -63,7 +76,8 @@ export class Reporter {
 
   /** Shows the task as it is now. Returns at once; the edit follows. */
   show(task: Task): void {
-    const lane = this.#lane(task, false);
+    const lane = this.#lanes.get(task.id);
+    if (!lane) return void this.#open(task, false);
     if (lane.closed && !isOver(task)) return;
     lane.latest = task;
     lane.wake.abort();
@@ -71,7 +85,7 @@ export class Reporter {
 
   /** Posts a task's file together with its last card (that of `done`), in one edit. Rejects with Discord's error. */
   async attach(task: Task, done: Task, file: RawFile, signal: AbortSignal): Promise<void> {
-    const lane = this.#lane(task, true);
+    const lane = this.#lanes.get(task.id) ?? this.#open(task, true);
     lane.closed = true;
     lane.wake.abort();
     await lane.working;
@@ -107,13 +121,12 @@ export class Reporter {
     await Promise.all([...this.#lanes.values()].map(({ finished }) => finished));
   }
 
-  #lane(task: Task, closed: boolean): Lane {
-    const known = this.#lanes.get(task.id);
-    if (known) return known;
+  #open(task: Task, closed: boolean): Lane {
     const nothing = Promise.resolve();
     const wake = new AbortController();
     const lane: Lane = {
       latest: task,
+      outlook: undefined,
       shown: "",
       closed,
       unreachable: false,
@@ -131,6 +144,9 @@ export class Reporter {
 
   /** Edits whenever there is something new, until the task is over or the process ends. */
   async #follow(lane: Lane): Promise<void> {
+    // A new task is told before it stands in line, and its first card should say where.
+    await setImmediate();
+    await this.#lookOver(lane);
     for (;;) {
       const task = lane.latest;
       if (!lane.closed || isOver(task)) {
@@ -145,8 +161,21 @@ export class Reporter {
     this.#lanes.delete(lane.latest.id);
   }
 
+  /** A card from before the start is most likely true, so it waits until few others are looked over, or for news. */
+  async #lookOver(lane: Lane): Promise<void> {
+    const task = lane.latest;
+    if (lane.closed || task.createdAt >= this.#startedAt) return;
+    const news = AbortSignal.any([lane.wake.signal, this.#hurry.signal]);
+    using turn = await this.#looksOver.acquire(1, news).catch(() => undefined);
+    if (!turn || lane.closed || lane.latest !== task) return;
+    lane.working = this.#update(lane, task);
+    await lane.working;
+  }
+
   async #update(lane: Lane, task: Task): Promise<void> {
-    const body = renderTask(task, this.#clock.now());
+    const now = this.#clock.now();
+    lane.outlook = steady(lane.outlook, this.#outlookOf(task), now);
+    const body = renderTask(task, now, lane.outlook);
     const text = JSON.stringify(body);
     const settled = text === lane.shown || (await this.#edit(lane, task, body));
     if (!settled) return;
@@ -182,14 +211,20 @@ export class Reporter {
     await this.#rest(ms, AbortSignal.any([lane.wake.signal, this.#hurry.signal]));
   }
 
-  /** Progress moves without an event: look at the cards that show some. */
+  /** Progress and the line move without an event: look at the cards that show some. */
   async #tick(): Promise<void> {
     while (!this.#hurry.signal.aborted) {
       await this.#rest(TICK_MS, this.#hurry.signal);
       for (const lane of this.#lanes.values()) {
-        if (lane.latest.state.name === "rendering" && !lane.closed) lane.wake.abort();
+        if (!lane.closed && this.#mayHaveNews(lane)) lane.wake.abort();
       }
     }
+  }
+
+  #mayHaveNews({ latest, outlook }: Lane): boolean {
+    if (latest.state.name === "rendering") return true;
+    if (latest.state.name !== "queued") return false;
+    return steady(outlook, this.#outlookOf(latest), this.#clock.now()) !== outlook;
   }
 
   /** A sleep that an abort merely ends early. */

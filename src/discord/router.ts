@@ -10,7 +10,8 @@ import {
 } from "discord.js";
 import { toUserError, UserError } from "../errors.ts";
 import type { Log } from "../tasks/ports.ts";
-import { fromCustomId, renderError } from "./cards.ts";
+import { fromCustomId } from "./buttons.ts";
+import { renderError } from "./cards.ts";
 import type { Button, Command, Services } from "./command.ts";
 
 export type RouterDeps = {

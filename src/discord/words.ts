@@ -29,6 +29,13 @@ export function relative(ms: number): string {
   return `<t:${Math.floor(ms / 1_000)}:R>`;
 }
 
+/** Such as "1st", "12th" or "23rd". */
+export function ordinal(count: number): string {
+  const category = new Intl.PluralRules("en", { type: "ordinal" }).select(count);
+  const ending = { one: "st", two: "nd", few: "rd", other: "th", many: "th", zero: "th" }[category];
+  return `${count.toLocaleString("en-US")}${ending}`;
+}
+
 export function inCharacters(count: number): string {
   return count === 1 ? "1 character" : `${count.toLocaleString("en-US")} characters`;
 }

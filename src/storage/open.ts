@@ -1,11 +1,13 @@
 import type { DatabaseSync } from "node:sqlite";
 import { Keyv } from "keyv";
+import type { LearnedStore } from "../tasks/learned.ts";
 import type { ArrivalStore, Log, SampleStore, TaskStore } from "../tasks/ports.ts";
 import { connectRedis, unreachable, type RedisClient } from "./redis-client.ts";
 import { RedisLock } from "./redis-lock.ts";
 import { RedisStore } from "./redis-store.ts";
 import { KeyvArrivalStore } from "./arrival-store.ts";
 import { StoreInUse } from "./errors.ts";
+import { KeyvLearnedStore } from "./learned-store.ts";
 import { KeyvSampleStore } from "./sample-store.ts";
 import { openDatabase, removeExpired, SqliteAdapter } from "./sqlite-adapter.ts";
 import { KeyvTaskStore } from "./task-store.ts";
@@ -14,6 +16,8 @@ export type Storage = {
   tasks: TaskStore;
   samples: SampleStore;
   arrivals: ArrivalStore;
+  /** What was learned about one key at the API; `key` tells keys apart without giving them away. */
+  learned(key: string): LearnedStore;
   /** Writes something; "ok", or rejects when that cannot be done. */
   check(): Promise<string>;
   /** Whether it outlives the process. */
@@ -98,7 +102,9 @@ function storesOn(open: (namespace: string) => Keyv, log: Log) {
     members: open("member"),
   };
   const probe = open("probe");
+  const learned = open("learned");
   return {
+    learned: (key: string) => new KeyvLearnedStore(learned, key),
     arrivals: new KeyvArrivalStore(open("arrival")),
     tasks: new KeyvTaskStore(spaces, log),
     samples: new KeyvSampleStore(open("sample"), log),

@@ -22,7 +22,7 @@ const audio = z.object({ bytes: z.number(), durationSeconds: z.number() });
 const taskState = z.discriminatedUnion("name", [
   z.object({ name: z.literal("queued") }),
   z.object({ name: z.literal("rendering") }),
-  z.object({ name: z.literal("delivering"), step: z.enum(["downloading", "uploading"]) }),
+  z.object({ name: z.literal("delivering"), step: z.enum(["preparing", "uploading"]) }),
   z.object({ name: z.literal("done"), at: time, file: z.object({ fileName: z.string(), audio }) }),
   z.object({
     name: z.literal("failed"),
@@ -55,7 +55,6 @@ const task = z.object({
     durationSeconds: z.number(),
   }),
   createdAt: time,
-  deadlineAt: time,
   state: taskState,
   segments: z
     .array(
@@ -63,6 +62,7 @@ const task = z.object({
         text: z.string(),
         state: segmentState,
         failedCreates: z.number(),
+        failedRenders: z.number(),
         possibleDuplicates: z.number(),
       }),
     )
@@ -78,9 +78,24 @@ export class UnreadableRecord extends Error {
 export type Migrations = Record<number, (task: unknown) => unknown>;
 
 /** To be raised, with a migration from it, whenever an older record would not be read as it was meant. */
-const VERSION = 1;
-/** Version 1 is the first. */
-const MIGRATIONS: Migrations = {};
+const VERSION = 2;
+const MIGRATIONS: Migrations = {
+  // Version 1 knew one segment and downloaded it on the way to the member.
+  1: (task) => {
+    const { state, segments, ...rest } = check(versionOne, task);
+    const isDownloading = state.name === "delivering" && state["step"] === "downloading";
+    return {
+      ...rest,
+      state: isDownloading ? { name: "rendering" } : state,
+      segments: segments.map((segment) => ({ ...segment, failedRenders: 0 })),
+    };
+  },
+};
+
+const versionOne = z.looseObject({
+  state: z.looseObject({ name: z.string() }),
+  segments: z.array(z.looseObject({})),
+});
 
 const record = z.object({ version: z.int(), task: z.unknown() });
 

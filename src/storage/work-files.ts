@@ -20,7 +20,7 @@ export class DiskWorkFiles implements WorkFiles, AsyncDisposable {
     mkdirSync(this.#folder, { recursive: true });
   }
 
-  path(taskId: string, segment: number): string {
+  path(taskId: string, segment: number | "whole"): string {
     const folder = join(this.#folder, taskId);
     mkdirSync(folder, { recursive: true });
     return join(folder, `${segment}.wav`);

@@ -8,8 +8,8 @@ import type { SampleFacts } from "./task.ts";
 const SAMPLE_MAX_BYTES = 4_500_000;
 const SAMPLE_MIN_SECONDS = 5;
 const SAMPLE_MAX_SECONDS = 30;
-const TEXT_FILE_MAX_BYTES = 256 * 1024;
-const TEXT_MAX_CHARACTERS = 100_000;
+/** The longest that UTF-8 makes of a character. */
+const BYTES_PER_CHARACTER = 4;
 export const SPEED = { min: 0.5, max: 2, default: 1 } as const;
 export const PITCH = { min: -1, max: 1, default: 0 } as const;
 
@@ -31,11 +31,14 @@ export type PreparedClone = {
 };
 
 /** Refuses what the options alone show to be wrong, without fetching anything. Throws a UserError. */
-export function checkOptions({ sample, text, textFile, speed, pitch }: CloneOptions): void {
+export function checkOptions(
+  { sample, text, textFile, speed, pitch }: CloneOptions,
+  maxCharacters: number,
+): void {
   if (text !== undefined && textFile) throw UserError.of("text_twice");
   if (text === undefined && !textFile) throw UserError.of("text_missing");
   if (text !== undefined && !hasWords(text)) throw UserError.of("text_empty");
-  if (textFile) checkTextFile(textFile);
+  if (textFile) checkTextFile(textFile, maxCharacters);
   if (sample.size > SAMPLE_MAX_BYTES)
     throw UserError.of("sample_too_large", { size: inMegabytes(sample.size) });
   const type = sample.contentType ?? "";
@@ -45,10 +48,9 @@ export function checkOptions({ sample, text, textFile, speed, pitch }: CloneOpti
   if (!(pitch >= PITCH.min && pitch <= PITCH.max)) throw UserError.of("pitch_range");
 }
 
-function checkTextFile({ name, size }: Attachment): void {
+function checkTextFile({ name, size }: Attachment, maxCharacters: number): void {
   if (!/\.(txt|md)$/i.test(name)) throw UserError.of("text_file_type", { file: name.slice(0, 80) });
-  if (size > TEXT_FILE_MAX_BYTES)
-    throw UserError.of("text_file_too_large", { size: `${Math.ceil(size / 1024)} KiB` });
+  if (size > maxCharacters * BYTES_PER_CHARACTER) throw tooLargeFile(inMegabytes(size), maxCharacters);
   if (size === 0) throw UserError.of("text_empty");
 }
 
@@ -56,10 +58,17 @@ function checkTextFile({ name, size }: Attachment): void {
 export class Intake {
   readonly #attachments: Attachments;
   readonly #inspector: SampleInspector;
+  readonly #maxCharacters: number;
 
-  constructor(attachments: Attachments, inspector: SampleInspector) {
+  constructor(attachments: Attachments, inspector: SampleInspector, maxCharacters: number) {
     this.#attachments = attachments;
     this.#inspector = inspector;
+    this.#maxCharacters = maxCharacters;
+  }
+
+  /** Refuses what the options alone show to be wrong. Throws a UserError. */
+  check(options: CloneOptions): void {
+    checkOptions(options, this.#maxCharacters);
   }
 
   /** `speakable` turns the text as written into what a reader would say. */
@@ -68,7 +77,7 @@ export class Intake {
     speakable: (text: string) => Promise<string>,
     signal: AbortSignal,
   ): Promise<PreparedClone> {
-    checkOptions(options);
+    this.check(options);
     const [text, { sample, sampleFacts }] = await Promise.all([
       this.#readText(options, speakable, signal),
       this.#readSample(options.sample, signal),
@@ -85,10 +94,10 @@ export class Intake {
     const spoken = await speakable(written);
     if (!hasWords(spoken)) throw UserError.of("text_empty");
     const characters = countCharacters(spoken);
-    if (characters > TEXT_MAX_CHARACTERS) {
+    if (characters > this.#maxCharacters) {
       throw UserError.of("text_too_long", {
         characters: inThousands(characters),
-        limit: inThousands(TEXT_MAX_CHARACTERS),
+        limit: inThousands(this.#maxCharacters),
       });
     }
     return spoken;
@@ -96,11 +105,9 @@ export class Intake {
 
   async #fetchText(textFile: Attachment, signal: AbortSignal): Promise<Uint8Array> {
     try {
-      return await this.#attachments.fetch(textFile, TEXT_FILE_MAX_BYTES, signal);
+      return await this.#attachments.fetch(textFile, this.#maxCharacters * BYTES_PER_CHARACTER, signal);
     } catch (error) {
-      throw error instanceof TooLarge
-        ? UserError.of("text_file_too_large", { size: "larger than Discord said" })
-        : error;
+      throw error instanceof TooLarge ? tooLargeFile("larger than Discord said", this.#maxCharacters) : error;
     }
   }
 
@@ -130,6 +137,10 @@ function checkDuration(durationSeconds: number): void {
   if (durationSeconds > SAMPLE_MAX_SECONDS) {
     throw UserError.of("sample_too_long", { seconds: inSeconds(Math.ceil(tenths)) });
   }
+}
+
+function tooLargeFile(size: string, maxCharacters: number): UserError {
+  return UserError.of("text_file_too_large", { size, limit: inThousands(maxCharacters) });
 }
 
 function inSeconds(tenths: number): string {

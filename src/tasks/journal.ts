@@ -22,6 +22,8 @@ export class TaskJournal {
   readonly #log: Log;
   readonly #stop: AbortSignal;
   readonly #live = new Map<string, Task>();
+  /** Guild id -> the ids of its tasks in `#live`. */
+  readonly #guilds = new Map<string, Set<string>>();
   readonly #lanes = new KeyedMutex();
 
   constructor(store: TaskStore, { clock, log, stop }: { clock: Clock; log: Log; stop: AbortSignal }) {
@@ -44,7 +46,7 @@ export class TaskJournal {
     const tasks = await this.#store.unsettled();
     for (const task of tasks) {
       if (isOver(task)) this.tellAgain(task);
-      else this.#live.set(task.id, task);
+      else this.#hold(task);
     }
     return tasks.filter((task) => !isOver(task));
   }
@@ -66,6 +68,12 @@ export class TaskJournal {
 
   live(): Iterable<Task> {
     return this.#live.values();
+  }
+
+  /** A guild's tasks that are not over, oldest first. */
+  liveIn(guildId: string): Task[] {
+    const ids = this.#guilds.get(guildId) ?? [];
+    return [...ids].flatMap((id) => this.#live.get(id) ?? []);
   }
 
   /**
@@ -94,8 +102,21 @@ export class TaskJournal {
         await this.#clock.sleep(backoffMs(attempt, RETRY), this.#stop);
       }
     }
-    if (isOver(task)) this.#live.delete(task.id);
-    else this.#live.set(task.id, task);
+    if (isOver(task)) this.#letGo(task);
+    else this.#hold(task);
     this.changes.emit("changed", task);
+  }
+
+  #hold(task: Task): void {
+    this.#live.set(task.id, task);
+    const ofGuild = this.#guilds.get(task.guildId) ?? new Set();
+    this.#guilds.set(task.guildId, ofGuild.add(task.id));
+  }
+
+  #letGo({ id, guildId }: Task): void {
+    this.#live.delete(id);
+    const ofGuild = this.#guilds.get(guildId);
+    ofGuild?.delete(id);
+    if (ofGuild?.size === 0) this.#guilds.delete(guildId);
   }
 }

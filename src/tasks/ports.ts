@@ -1,4 +1,4 @@
-import type { AudioFacts, DeliveredFile, Reply, SampleFacts, Task } from "./task.ts";
+import type { AudioFacts, AudioFile, DeliveredFile, Reply, SampleFacts, Task } from "./task.ts";
 
 /** Keeps tasks. `save` resolves only when the value would survive the death of the process (if the store is durable). */
 export interface TaskStore {
@@ -12,11 +12,18 @@ export interface TaskStore {
   settle(id: string): Promise<void>;
 }
 
-/** Keeps the replies of commands that are being taken in: each says "thinking" until it becomes a card or a refusal. */
+/** A command that is being taken in: its reply says "thinking" until it becomes a card or a refusal. */
+export type Arrival = {
+  reply: Reply;
+  /** The task that it will be, once that is decided. */
+  taskId?: string | undefined;
+};
+
+/** Keeps arrivals, one for each command. */
 export interface ArrivalStore {
-  save(reply: Reply): Promise<void>;
+  save(arrival: Arrival): Promise<void>;
   delete(reply: Reply): Promise<void>;
-  all(): Promise<Reply[]>;
+  all(): Promise<Arrival[]>;
 }
 
 /** Keeps sample files by task id. */
@@ -28,8 +35,8 @@ export interface SampleStore {
 
 /** Files on disk for audio on its way from the API to the member. */
 export interface WorkFiles {
-  /** The path for a segment's audio; the file may or may not exist. */
-  path(taskId: string, segment: number): string;
+  /** The path for a segment's audio, or for that of the whole task; the file may or may not exist. */
+  path(taskId: string, segment: number | "whole"): string;
   /** What a finished file of this process holds; undefined when there is none. */
   find(taskId: string, segment: number): AudioFacts | undefined;
   /** Marks the segment's file as whole. */
@@ -110,9 +117,16 @@ export class VoiceApiFailure extends Error {
   }
 }
 
+/** Joins WAVs in order into one at `target`, with silence after each but the last. */
+export type AudioJoiner = (
+  parts: readonly { path: string; pauseAfterMs: number }[],
+  target: string,
+  signal: AbortSignal,
+) => Promise<AudioFacts>;
+
 /** Brings a finished task's audio to its reply; rejects with a UserError when that cannot be done. */
 export interface Delivery {
-  deliver(task: Task, audio: AudioFacts & { path: string }, signal: AbortSignal): Promise<DeliveredFile>;
+  deliver(task: Task, audio: AudioFile, signal: AbortSignal): Promise<DeliveredFile>;
   /** Tells the owner of a task that it is over, where that is worth a message. Called once per end; never rejects. */
   announce(task: Task, signal: AbortSignal): Promise<void>;
 }

@@ -1,25 +1,14 @@
-import { UserError } from "../errors.ts";
-import { withDeadline } from "../lib/deadline.ts";
 import { explain } from "./failures.ts";
-import { VoiceApiFailure, type Delivery } from "./ports.ts";
-import { OPERATOR_PAUSE_MS, SegmentRun, type SegmentRunDeps } from "./segment-run.ts";
-import { advance, isOver, isRendered, type AudioFacts, type Task, type TaskEvent } from "./task.ts";
+import type { AudioJoiner, Delivery } from "./ports.ts";
+import { SegmentRun, type SegmentRunDeps } from "./segment-run.ts";
+import { pauseAfter } from "./split-text.ts";
+import { advance, isOver, type AudioFile, type Task, type TaskEvent } from "./task.ts";
 
-export type RunnerDeps = SegmentRunDeps & {
-  delivery: Delivery;
-  /** How long a task may wait and render, ms; the task itself says when that is over. */
-  deadlineMs: number;
-};
-
-/** A result that was announced and then is not there is asked for this often. */
-const MAX_COLLECT_TRIES = 5;
-/** A refused key is looked at once a minute for half an hour. */
-const MAX_KEY_TRIES = 30;
-const COLLECT_PAUSE_MS = 5_000;
+export type RunnerDeps = SegmentRunDeps & { delivery: Delivery; join: AudioJoiner };
 
 /**
- * Runs tasks from their saved state to their end: segments to rendered, audio to disk, audio to the member. Knows
- * which tasks run and ends them: by cancelling, by the deadline, or all at once by `stop`.
+ * Runs tasks from their saved state to their end: segments to audio on disk, one file of them all, the file to the
+ * member. Knows which tasks run and ends them: one that was cancelled, or all at once by `stop`.
  */
 export class TaskRunner {
   readonly #deps: RunnerDeps;
@@ -81,86 +70,40 @@ export class TaskRunner {
   }
 
   async #work(taskId: string, signal: AbortSignal): Promise<void> {
-    for (let tries = 1; ; tries += 1) {
-      signal.throwIfAborted();
-      await this.#render(taskId, signal);
-      const audio = await this.#collect(taskId, tries, signal);
-      if (audio) return await this.#deliver(taskId, audio);
-    }
+    const task = this.#deps.journal.current(taskId);
+    if (!task) return;
+    await this.#readAll(task, signal);
+    if (!this.#deps.journal.current(taskId)) return;
+    await this.#deliver(taskId, await this.#wholeAudio(task, signal));
   }
 
-  async #render(taskId: string, signal: AbortSignal): Promise<void> {
-    const { journal, clock, deadlineMs } = this.#deps;
-    const task = journal.current(taskId);
-    if (!task || isRendered(task)) return;
-    const limit = {
-      ms: task.deadlineAt - clock.now(),
-      clock,
-      error: () => UserError.of("deadline", { limit: inHours(deadlineMs) }),
-    };
-    await withDeadline(limit, signal, async (either) => {
-      await Promise.all(
-        task.segments.map((_, index) => new SegmentRun(this.#deps, taskId, index).run(either)),
-      );
-    });
+  /** All segments side by side, as permits allow. When one cannot be had the others are left where they are. */
+  async #readAll({ id, segments }: Task, signal: AbortSignal): Promise<void> {
+    const first = new AbortController();
+    const either = AbortSignal.any([signal, first.signal]);
+    const runs = segments.map((_, index) =>
+      new SegmentRun(this.#deps, id, index).run(either).catch((error: unknown) => first.abort(error)),
+    );
+    await Promise.all(runs);
+    first.signal.throwIfAborted();
   }
 
-  /** Brings the audio to disk; undefined when it must be rendered again first. */
-  async #collect(
-    taskId: string,
-    tries: number,
-    signal: AbortSignal,
-  ): Promise<(AudioFacts & { path: string }) | undefined> {
-    const { journal, files, api } = this.#deps;
-    const { task } = await journal.record(taskId, { type: "delivering", step: "downloading" });
-    const state = task?.segments[0]?.state;
-    if (state?.name !== "rendered") return undefined;
-    const path = files.path(taskId, 0);
-    const here = files.find(taskId, 0);
-    if (here) return { ...here, path };
-    if (state.remoteId === undefined) {
-      await journal.record(taskId, { type: "result-lost", segment: 0 });
-      return undefined;
-    }
-    try {
-      const audio = await api.download(state.remoteId, path, signal);
-      files.keep(taskId, 0, audio);
-      return { ...audio, path };
-    } catch (error) {
-      if (isKeyRefused(error)) await this.#waitForOperator(taskId, { error, tries }, signal);
-      else if (contradictsStatus(error))
-        await this.#askAgain(taskId, state.remoteId, { error, tries }, signal);
-      else throw error;
-      return undefined;
-    }
+  /** One file of all segments, in order, with a pause in between. */
+  async #wholeAudio({ id, segments, speed }: Task, signal: AbortSignal): Promise<AudioFile> {
+    const { journal, files, join } = this.#deps;
+    const parts = segments.map(({ text }, index) => ({
+      path: files.path(id, index),
+      pauseAfterMs: pauseAfter(text) / speed,
+    }));
+    const [only] = parts;
+    const facts = files.find(id, 0);
+    if (only && facts && parts.length === 1) return { ...facts, path: only.path };
+    await journal.record(id, { type: "delivering", step: "preparing" });
+    const path = files.path(id, "whole");
+    return { ...(await join(parts, path, signal)), path };
   }
 
-  /** The result stays at the API for days, and the key is the operator's to mend. */
-  async #waitForOperator(
-    taskId: string,
-    { error, tries }: { error: unknown; tries: number },
-    signal: AbortSignal,
-  ): Promise<void> {
-    if (tries >= MAX_KEY_TRIES) throw error;
-    this.#deps.log.error({ taskId, err: error }, "the voice API refuses the key; a result waits");
-    await this.#deps.clock.sleep(OPERATOR_PAUSE_MS, signal);
-  }
-
-  /** The result is not there although the task was completed: its status decides what to do. */
-  async #askAgain(
-    taskId: string,
-    remoteId: string,
-    { error, tries }: { error: unknown; tries: number },
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { api, clock, journal } = this.#deps;
-    const { status } = await api.status(remoteId, signal);
-    if (status === "failed" || tries >= MAX_COLLECT_TRIES) throw error;
-    if (status === "completed") await clock.sleep(COLLECT_PAUSE_MS, signal);
-    else await journal.record(taskId, { type: "not-completed", segment: 0, at: clock.now() });
-  }
-
-  async #deliver(taskId: string, audio: AudioFacts & { path: string }): Promise<void> {
+  async #deliver(taskId: string, audio: AudioFile): Promise<void> {
     const { journal, delivery, clock, log, kill } = this.#deps;
     const { task } = await journal.record(taskId, { type: "delivering", step: "uploading" });
     if (!task || isOver(task)) return;
@@ -181,20 +124,4 @@ export class TaskRunner {
     if (task?.state.name === "done" || task?.state.name === "cancelled")
       await this.#deps.samples.delete(taskId);
   }
-}
-
-function isKeyRefused(error: unknown): boolean {
-  return error instanceof VoiceApiFailure && error.reason === "key-refused";
-}
-
-function contradictsStatus(error: unknown): boolean {
-  return (
-    error instanceof VoiceApiFailure && (error.reason === "unknown-task" || error.reason === "not-completed")
-  );
-}
-
-function inHours(ms: number): string {
-  const minutes = Math.round(ms / 60_000);
-  if (minutes % 60 === 0) return minutes === 60 ? "1 hour" : `${minutes / 60} hours`;
-  return minutes === 1 ? "1 minute" : `${minutes} minutes`;
 }

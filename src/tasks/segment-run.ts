@@ -1,8 +1,13 @@
 import { UserError } from "../errors.ts";
 import { backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
+import { withDeadline } from "../lib/deadline.ts";
+import type { Abandoned } from "./abandoned.ts";
 import { explain, judgeCreate } from "./failures.ts";
+import { AudioFetch, OPERATOR_PAUSE_MS } from "./fetch-audio.ts";
 import type { TaskJournal } from "./journal.ts";
+import { LostCreate } from "./lost-create.ts";
+import type { Pace } from "./pace.ts";
 import {
   VoiceApiFailure,
   type CloneRequest,
@@ -14,23 +19,23 @@ import {
 import type { Reports } from "./reports.ts";
 import type { Permit, Scheduler } from "./scheduler.ts";
 import type { Segment, SegmentState, Task, WaitReason } from "./task.ts";
-import { isShort } from "./text.ts";
+import { countCharacters, isShort } from "./text.ts";
+import type { TimeLimits } from "./time-limits.ts";
 import type { RemoteEnd, Watcher } from "./watcher.ts";
 
 /** Creates that failed after they were sent are repeated this often; each repeat may be charged. */
 const MAX_FAILED_CREATES = 4;
-/** 401 and 403: how long until one task looks whether the operator mended it. */
-export const OPERATOR_PAUSE_MS = 60_000;
-/** The vendor calls 2 to 10 minutes typical; a report comes when the task is over. */
-const REPORT_WAIT_MS = 12 * 60_000;
+/** A segment that the API could not finish is sent once more before its task fails. */
+const MAX_FAILED_RENDERS = 2;
 const RETRY = { baseMs: 2_000, capMs: 60_000 };
-/** A cancelled task goes on at the API; its permit is held until it ends there, but no longer than this. */
-const ABANDONED_WATCH_MS = 3_600_000;
 
 export type SegmentRunDeps = {
   journal: TaskJournal;
   scheduler: Scheduler;
   watcher: Watcher;
+  abandoned: Abandoned;
+  limits: TimeLimits;
+  pace: Pace;
   api: VoiceApi;
   samples: SampleStore;
   files: WorkFiles;
@@ -46,117 +51,117 @@ export type SegmentRunDeps = {
 };
 
 /**
- * Takes one segment from its saved state to rendered. Each turn of the loop does the one thing that its state asks
+ * Takes one segment from its saved state to audio on disk. Each turn of the loop does the one thing that its state asks
  * for, so that a restart goes on exactly where the last process stopped.
  */
 export class SegmentRun {
   readonly #deps: SegmentRunDeps;
   readonly #taskId: string;
   readonly #index: number;
+  readonly #lostCreate: LostCreate;
+  readonly #fetch: AudioFetch;
   #permit: Permit | undefined;
   /** The task at the API that the permit is held for. */
   #remoteId: string | undefined;
   #failuresInARow = 0;
+  /** Since when creates fail. */
+  #troubleSince: number | undefined;
 
   constructor(deps: SegmentRunDeps, taskId: string, index: number) {
     this.#deps = deps;
     this.#taskId = taskId;
     this.#index = index;
+    this.#lostCreate = new LostCreate(deps);
+    this.#fetch = new AudioFetch(deps);
   }
 
-  /** Resolves when the segment is rendered or the task is over; rejects with a UserError or the signal's reason. */
+  /** Resolves when the audio is there or the task is over; rejects with a UserError or the signal's reason. */
   async run(signal: AbortSignal): Promise<void> {
-    this.#deps.reports.open(this.#key);
+    const { journal, files, reports } = this.#deps;
+    reports.open(this.#key);
     try {
       for (;;) {
-        const task = this.#deps.journal.current(this.#taskId);
+        const task = journal.current(this.#taskId);
         const segment = task?.segments[this.#index];
-        if (!task || !segment || segment.state.name === "rendered") return;
+        if (!task || !segment) return;
+        if (segment.state.name === "rendered" && files.find(task.id, this.#index)) return;
         signal.throwIfAborted();
         await this.#step(task, segment, signal);
       }
     } finally {
-      this.#deps.reports.close(this.#key);
+      reports.close(this.#key);
       this.#leave();
     }
   }
 
   async #step(task: Task, segment: Segment, signal: AbortSignal): Promise<void> {
-    if (segment.state.name === "waiting") await this.#submit(task, segment, signal);
-    else if (segment.state.name === "submitting") await this.#resubmit(segment);
-    else await this.#watch(signal);
+    const { state } = segment;
+    if (state.name === "waiting") await this.#submit(task, segment, state, signal);
+    else if (state.name === "submitting") await this.#resubmit(segment);
+    else if (state.name === "submitted") await this.#watch(segment, state, signal);
+    else await this.#bring(state.remoteId, signal);
   }
 
   /** The process died between the create and its answer: the task may exist at the API. */
   async #resubmit(segment: Segment): Promise<void> {
     if (segment.failedCreates + 1 >= MAX_FAILED_CREATES) throw UserError.of("service_unavailable");
     this.#deps.log.warn(this.#fields(), "the answer to a create was lost");
-    await this.#hold({ ...this.#afterLostAnswer(segment, "turn", 0), failed: true, maybeCreated: true });
-  }
-
-  /** Where the API can report on the task, its word is waited for; else the segment is simply sent again. */
-  #afterLostAnswer(
-    { text }: Segment,
-    reason: WaitReason,
-    waitMs: number,
-  ): { reason: WaitReason; notBefore: number } {
-    const now = this.#deps.clock.now();
-    if (this.#deps.hearsReports && !isShort(text))
-      return { reason: "answer", notBefore: now + REPORT_WAIT_MS };
-    return { reason, notBefore: waitMs === 0 ? 0 : now + waitMs };
+    await this.#hold({ ...this.#lostCreate.hold(segment, "turn", 0), failed: true, maybeCreated: true });
   }
 
   /** Waits until the segment may be sent; true when it need not be, because the lost answer was settled. */
   async #waitToSend(
-    state: Extract<SegmentState, { name: "waiting" }>,
+    { reason, notBefore }: Extract<SegmentState, { name: "waiting" }>,
     signal: AbortSignal,
   ): Promise<boolean> {
-    const { clock, reports, journal } = this.#deps;
-    const left = () => Math.max(0, state.notBefore - clock.now());
-    if (state.reason !== "answer") {
-      if (left() > 0) await clock.sleep(left(), signal);
+    const { clock, journal, log } = this.#deps;
+    if (reason !== "answer") {
+      if (notBefore > clock.now()) await clock.sleep(notBefore - clock.now(), signal);
       return false;
     }
-    for (;;) {
-      const remoteId = await reports.wait(this.#key, left(), signal);
-      if (remoteId === undefined) return false;
-      if (!(await this.#isThere(remoteId, signal))) continue;
-      this.#deps.log.info({ ...this.#fields(), remoteId }, "a lost create was settled by a report");
-      const at = { segment: this.#index, at: clock.now() };
-      return (await journal.record(this.#taskId, { type: "found", ...at, remoteId })).changed;
-    }
+    const settled = await this.#lostCreate.settle(this.#key, notBefore, signal);
+    if (!settled) return false;
+    log.info({ ...this.#fields(), ...settled }, "a lost create was settled by a report");
+    const found = { type: "found", segment: this.#index, at: clock.now(), ...settled } as const;
+    return (await journal.record(this.#taskId, found)).changed;
   }
 
-  /** A report is a hint: the API itself says whether the task is there and ours. */
-  async #isThere(remoteId: string, signal: AbortSignal): Promise<boolean> {
-    try {
-      await this.#deps.api.status(remoteId, signal);
-      return true;
-    } catch (error) {
-      if (!(error instanceof VoiceApiFailure)) throw error;
-      this.#deps.log.warn(
-        { ...this.#fields(), remoteId, reason: error.reason },
-        "a reported task is not there",
-      );
-      return false;
-    }
-  }
-
-  async #submit(task: Task, segment: Segment, signal: AbortSignal): Promise<void> {
-    const { scheduler, journal } = this.#deps;
-    if (segment.state.name !== "waiting" || (await this.#waitToSend(segment.state, signal))) return;
-    const keepsItsPlace = ["slot", "service", "answer"].includes(segment.state.reason);
-    this.#permit = await scheduler.enter(task, keepsItsPlace, signal);
-    const sample = await this.#deps.samples.get(task.id);
+  async #submit(
+    task: Task,
+    segment: Segment,
+    state: Extract<SegmentState, { name: "waiting" }>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { journal, samples } = this.#deps;
+    if (await this.#waitToSend(state, signal)) return;
+    this.#permit = await this.#enter(task, segment, state.reason, signal);
+    const sample = await samples.get(task.id);
     if (!sample) throw UserError.of("sample_lost");
     signal.throwIfAborted();
     const { changed } = await journal.record(task.id, { type: "submitting", segment: this.#index });
     if (!changed) return;
+    const wasPaused = this.#deps.scheduler.paused !== undefined;
     try {
       await this.#call(requestFor(task, segment, this.#index, sample));
+      this.#troubleSince = undefined;
+      if (wasPaused) this.#deps.log.info(this.#fields(), "submitting goes on");
     } catch (error) {
       await this.#onCreateFailed(segment, error);
     }
+  }
+
+  async #enter(
+    { id: taskId, guildId, userId, createdAt }: Task,
+    { text, failedRenders }: Segment,
+    reason: WaitReason,
+    signal: AbortSignal,
+  ): Promise<Permit> {
+    const { scheduler, limits } = this.#deps;
+    const keepsItsPlace = reason !== "turn" || failedRenders > 0;
+    const entry = { taskId, guildId, userId, characters: countCharacters(text) };
+    return await withDeadline(limits.inLine(createdAt), signal, (either) =>
+      scheduler.enter(entry, keepsItsPlace, either),
+    );
   }
 
   /** Not tied to the task's own signal: a create that is cancelled half-way has an outcome that nobody knows. */
@@ -181,78 +186,116 @@ export class SegmentRun {
   }
 
   async #create(request: CloneRequest): Promise<void> {
-    const { api, journal, clock, kill } = this.#deps;
+    const { api, journal, clock, kill, log } = this.#deps;
     const remote = await api.create(request, kill);
     this.#permit?.accepted();
     this.#remoteId = remote.remoteId;
-    this.#deps.log.info({ ...this.#fields(), remoteId: remote.remoteId }, "submitted");
+    log.info({ ...this.#fields(), remoteId: remote.remoteId }, "submitted");
     const at = { segment: this.#index, at: clock.now() };
     await journal.record(this.#taskId, { type: "submitted", ...at, ...remote });
   }
 
   async #onCreateFailed(segment: Segment, error: unknown): Promise<void> {
-    if (this.#deps.kill.aborted || !(error instanceof VoiceApiFailure)) throw error;
+    const { kill, log, clock, limits } = this.#deps;
+    if (kill.aborted || !(error instanceof VoiceApiFailure)) throw error;
     const judged = judgeCreate(error);
     const fields = { ...this.#fields(), reason: error.reason, status: error.status };
     const tries = segment.failedCreates + 1;
     this.#failuresInARow += 1;
     if (judged.verdict === "final" || (judged.failed && tries >= MAX_FAILED_CREATES)) {
-      this.#deps.log.error({ ...fields, err: error, tries }, "the voice API refused a task");
+      log.error({ ...fields, err: error, tries }, "the voice API refused a task");
       throw explain(error);
     }
-    this.#deps.log.warn(fields, "a create did not go through; the task waits");
+    log.warn(fields, "a create did not go through; the task waits");
     this.#sitOut(error);
     const { reason, failed, maybeCreated } = judged;
+    this.#troubleSince = reason === "service" ? (this.#troubleSince ?? clock.now()) : undefined;
+    if (this.#troubleSince !== undefined) limits.checkTrouble(this.#troubleSince);
     const wait = reason === "service" ? backoffMs(this.#failuresInARow, RETRY) : 0;
     const when = maybeCreated
-      ? this.#afterLostAnswer(segment, reason, wait)
-      : { reason, notBefore: wait === 0 ? 0 : this.#deps.clock.now() + wait };
+      ? this.#lostCreate.hold(segment, reason, wait)
+      : { reason, notBefore: wait === 0 ? 0 : clock.now() + wait };
     await this.#hold({ ...when, failed, maybeCreated });
   }
 
   #sitOut({ reason, retryAfterMs }: VoiceApiFailure): void {
-    if (reason === "key-refused" || reason === "plan-refused") this.#deps.scheduler.pause(OPERATOR_PAUSE_MS);
+    if (reason === "key-refused") this.#pause("key");
+    if (reason === "plan-refused") this.#pause("plan");
     if (reason === "busy") this.#permit?.refused(retryAfterMs);
     else this.#permit?.release();
   }
 
-  async #watch(signal: AbortSignal): Promise<void> {
-    const { journal, watcher, scheduler } = this.#deps;
-    const state = journal.current(this.#taskId)?.segments[this.#index]?.state;
-    if (state?.name !== "submitted") return;
-    this.#permit ??= scheduler.adopt();
+  #pause(reason: "key" | "plan"): void {
+    const { scheduler, log } = this.#deps;
+    if (scheduler.paused !== reason)
+      log.error(
+        this.#fields(),
+        `submitting is paused: the voice API refuses the ${reason}; it is tried again once a minute`,
+      );
+    scheduler.pause(reason, OPERATOR_PAUSE_MS);
+  }
+
+  async #watch(
+    { text, failedRenders }: Segment,
+    state: Extract<SegmentState, { name: "submitted" }>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { journal, scheduler, abandoned, clock, pace } = this.#deps;
+    const task = journal.current(this.#taskId);
+    if (!task) return;
+    this.#permit ??= abandoned.reclaim(state.remoteId) ?? scheduler.adopt(task);
     this.#remoteId = state.remoteId;
+    const end = await this.#waitForEnd(state, signal);
+    this.#remoteId = undefined;
+    this.#permit.release();
+    this.#permit = undefined;
+    if (end.status === "completed") {
+      pace.note(clock.now() - state.at, countCharacters(text));
+      await journal.record(this.#taskId, { type: "rendered", segment: this.#index });
+      return;
+    }
+    await journal.record(this.#taskId, { type: "render-failed", segment: this.#index });
+    const fields = { ...this.#fields(), remoteId: state.remoteId };
+    this.#deps.log.warn(fields, "the voice API could not finish a segment");
+    if (failedRenders + 1 >= MAX_FAILED_RENDERS)
+      throw UserError.of("service_failed", { said: quotable(end.error) });
+  }
+
+  async #waitForEnd(
+    state: Extract<SegmentState, { name: "submitted" }>,
+    signal: AbortSignal,
+  ): Promise<RemoteEnd> {
+    const { journal, watcher, limits } = this.#deps;
     const segment = this.#index;
     const onStarted = async (at: number) =>
       void (await journal.record(this.#taskId, { type: "started", segment, at }));
-    let end: RemoteEnd;
     try {
-      end = await watcher.watch({ ...state, taskId: this.#taskId }, onStarted, signal);
+      return await withDeadline(limits.atApi(state.at), signal, (either) =>
+        watcher.watch({ ...state, taskId: this.#taskId }, onStarted, either),
+      );
     } catch (error) {
       signal.throwIfAborted();
+      if (!(error instanceof VoiceApiFailure)) throw error;
+      // It is not there for us, so there is nothing to hold a permit for, nor to ask for again.
       this.#remoteId = undefined;
+      await journal.record(this.#taskId, { type: "result-lost", segment });
       throw explain(error);
     }
-    this.#remoteId = undefined;
-    this.#permit.release();
-    if (end.status === "failed") throw UserError.of("service_failed", { said: quotable(end.error) });
-    await journal.record(this.#taskId, { type: "rendered", segment });
+  }
+
+  async #bring(remoteId: string | undefined, signal: AbortSignal): Promise<void> {
+    const at = { taskId: this.#taskId, segment: this.#index };
+    if (remoteId !== undefined) return await this.#fetch.fetch({ ...at, remoteId }, signal);
+    // Only the file of an earlier process had this audio.
+    await this.#deps.journal.record(this.#taskId, { type: "result-lost", segment: this.#index });
   }
 
   /** Gives the permit back: at once, or when the API says that the task which nobody waits for any more is over. */
   #leave(): void {
-    const { watcher, stop, clock } = this.#deps;
     const [permit, remoteId] = [this.#permit, this.#remoteId];
     this.#permit = undefined;
-    if (!permit || remoteId === undefined || stop.aborted) return permit?.release();
-    const over = new AbortController();
-    const signal = AbortSignal.any([stop, over.signal]);
-    const finish = () => {
-      over.abort();
-      permit.release();
-    };
-    watcher.watch({ remoteId, taskId: this.#taskId }, async () => undefined, signal).then(finish, finish);
-    clock.sleep(ABANDONED_WATCH_MS, signal).then(finish, finish);
+    if (permit && remoteId !== undefined) this.#deps.abandoned.leave(remoteId, this.#taskId, permit);
+    else permit?.release();
   }
 
   async #hold(how: {

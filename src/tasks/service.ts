@@ -1,10 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { isRetryable, UserError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
-import { checkOptions, type CloneOptions, type Intake, type PreparedClone } from "./intake.ts";
+import type { Admission } from "./admission.ts";
+import type { CloneOptions, Intake, PreparedClone } from "./intake.ts";
 import type { TaskJournal } from "./journal.ts";
 import type { ArrivalStore, Log, SampleStore, TaskStore } from "./ports.ts";
+import type { Outlook, Outlooks } from "./outlook.ts";
 import type { TaskRunner } from "./runner.ts";
+import { splitText } from "./split-text.ts";
 import { isOver, type Reply, type Task } from "./task.ts";
 
 export type CloneAsker = {
@@ -18,17 +21,24 @@ export type CloneAsker = {
 /** Who pressed or typed; a moderator may act on other members' tasks. */
 export type Actor = { userId: string; guildId: string; moderator: boolean };
 
+/** `readyAt`: when it is likely to be ready, ms since the epoch; undefined while too little is known. */
+export type QueueEntry = { task: Task; readyAt: number | undefined };
+/** A guild's tasks that are not over: `running` by age, `waiting` in the order of their turns. */
+export type QueueView = { running: QueueEntry[]; waiting: QueueEntry[]; paused: "key" | "plan" | undefined };
+
 export type TaskServiceDeps = {
   journal: TaskJournal;
+  outlooks: Outlooks;
   tasks: TaskStore;
   arrivals: ArrivalStore;
   runner: TaskRunner;
   intake: Intake;
+  admission: Admission;
   samples: SampleStore;
   clock: Clock;
   log: Log;
-  /** How long a task may wait and render, ms. */
-  deadlineMs: number;
+  /** Longer texts are cut into segments (characters). */
+  maxSegmentCharacters: number;
 };
 
 /** What commands call. Everything it refuses is a UserError. */
@@ -39,41 +49,65 @@ export class TaskService {
     this.#deps = deps;
   }
 
-  /** Refuses what the options alone show to be wrong; free, so that it can be done before anything is answered. */
-  check(options: CloneOptions): void {
-    checkOptions(options);
+  /** Refuses what can be told without fetching anything, so that it can be done before anything is answered. */
+  check(options: CloneOptions, asker: { guildId: string; userId: string }): void {
+    this.#deps.intake.check(options);
+    this.#deps.admission.check(asker);
   }
 
   /** Remembers a reply that says "thinking" until `submit` is through with it. Never rejects: the command goes first. */
-  async expect(reply: Reply): Promise<void> {
-    await this.#deps.arrivals.save(reply).catch((error: unknown) => this.#warn(error));
+  async expect(reply: Reply, taskId?: string): Promise<void> {
+    await this.#deps.arrivals.save({ reply, taskId }).catch((error: unknown) => this.#warn(error));
   }
 
   /** Checks what was attached, saves the task and starts it. From the moment it resolves the task cannot be lost. */
   async submit(options: CloneOptions, asker: CloneAsker, signal: AbortSignal): Promise<Task> {
     const { arrivals } = this.#deps;
-    await this.expect(asker.reply);
+    const taskId = newTaskId();
+    await this.expect(asker.reply, taskId);
     try {
-      return await this.#takeIn(options, asker, signal);
+      return await this.#takeIn(taskId, options, asker, signal);
     } finally {
       // A stop is told after the next start: this one can edit nothing any more.
       if (!signal.aborted) await arrivals.delete(asker.reply).catch((error: unknown) => this.#warn(error));
     }
   }
 
-  async #takeIn(options: CloneOptions, asker: CloneAsker, signal: AbortSignal): Promise<Task> {
-    const { intake, samples, journal, runner, log } = this.#deps;
+  async #takeIn(id: string, options: CloneOptions, asker: CloneAsker, signal: AbortSignal): Promise<Task> {
+    const { intake, admission, samples, journal, runner, log } = this.#deps;
+    using _place = admission.admit(asker);
     const prepared = await intake.prepare(options, asker.speakable, signal);
     signal.throwIfAborted();
-    const task = this.#newTask(prepared, asker);
+    const task = this.#newTask(id, prepared, asker);
     await samples.save(task.id, prepared.sample);
     await journal.open(task);
     log.info(
-      { taskId: task.id, guildId: task.guildId, userId: task.userId, characters: task.text.length },
+      {
+        taskId: task.id,
+        guildId: task.guildId,
+        userId: task.userId,
+        characters: task.text.length,
+        parts: task.segments.length,
+      },
       "queued",
     );
     runner.start(task);
     return task;
+  }
+
+  /** What the actor's guild has under way and in line. */
+  queue({ guildId }: Actor): QueueView {
+    const { journal, outlooks } = this.#deps;
+    const line = outlooks.ofGuild(guildId);
+    // What is not in line, because the service does not answer or for word of a lost create, comes last.
+    const placeOf = ({ id }: Task) => line.get(id)?.place ?? Number.POSITIVE_INFINITY;
+    const toEntry = (task: Task) => ({ task, readyAt: outlooks.readyAt(task) });
+    const [waiting, running] = partition(journal.liveIn(guildId), ({ state }) => state.name === "queued");
+    return {
+      running: running.map(toEntry),
+      waiting: waiting.sort((a, b) => placeOf(a) - placeOf(b)).map(toEntry),
+      paused: outlooks.paused,
+    };
   }
 
   /** The member's own tasks in this guild, newest first. */
@@ -82,8 +116,9 @@ export class TaskService {
   }
 
   /** A task that is the actor's, or that they moderate. */
-  async show(id: string, actor: Actor): Promise<Task> {
-    return await this.#findFor(id, actor);
+  async show(id: string, actor: Actor): Promise<{ task: Task; outlook: Outlook | undefined }> {
+    const task = await this.#findFor(id, actor);
+    return { task, outlook: this.#deps.outlooks.of(task) };
   }
 
   /** Ends a task that is not being posted yet. */
@@ -103,20 +138,16 @@ export class TaskService {
 
   /** Refuses what `retry` would refuse, so that it can be done before anything is answered. */
   async checkRetry(id: string, actor: Actor): Promise<void> {
-    if (!isRetryableTask(await this.#findFor(id, actor))) throw UserError.of("task_not_retryable");
+    const task = await this.#findFor(id, actor);
+    if (!isRetryableTask(task)) throw UserError.of("task_not_retryable");
+    this.#deps.admission.check(task);
   }
 
   /** Runs a failed task again with its sample and text; its card is from now on `reply`. */
   async retry(id: string, actor: Actor, reply: Reply): Promise<Task> {
-    const { journal, runner, clock, deadlineMs } = this.#deps;
+    const { journal, runner, clock } = this.#deps;
     await this.checkRetry(id, actor);
-    const at = clock.now();
-    const { task, changed } = await journal.record(id, {
-      type: "retried",
-      at,
-      deadlineAt: at + deadlineMs,
-      reply,
-    });
+    const { task, changed } = await journal.record(id, { type: "retried", at: clock.now(), reply });
     if (!task) throw UserError.of("task_gone");
     if (!changed) throw UserError.of("task_not_retryable");
     runner.start(task);
@@ -141,10 +172,14 @@ export class TaskService {
     return task;
   }
 
-  #newTask({ text, speed, pitch, sampleFacts }: PreparedClone, { guildId, userId, reply }: CloneAsker): Task {
-    const now = this.#deps.clock.now();
+  #newTask(
+    id: string,
+    { text, speed, pitch, sampleFacts }: PreparedClone,
+    { guildId, userId, reply }: CloneAsker,
+  ): Task {
+    const { clock, maxSegmentCharacters } = this.#deps;
     return {
-      id: newTaskId(),
+      id,
       guildId,
       userId,
       reply,
@@ -152,19 +187,21 @@ export class TaskService {
       speed,
       pitch,
       sample: sampleFacts,
-      createdAt: now,
-      deadlineAt: now + this.#deps.deadlineMs,
+      createdAt: clock.now(),
       state: { name: "queued" },
-      segments: [
-        {
-          text,
-          state: { name: "waiting", reason: "turn", notBefore: 0 },
-          failedCreates: 0,
-          possibleDuplicates: 0,
-        },
-      ],
+      segments: splitText(text, maxSegmentCharacters).map((part) => ({
+        text: part,
+        state: { name: "waiting", reason: "turn", notBefore: 0 },
+        failedCreates: 0,
+        failedRenders: 0,
+        possibleDuplicates: 0,
+      })),
     };
   }
+}
+
+function partition<T>(items: T[], fits: (item: T) => boolean): [T[], T[]] {
+  return [items.filter(fits), items.filter((item) => !fits(item))];
 }
 
 export function isCancellable({ state }: Task): boolean {

@@ -15,6 +15,7 @@ export type SampleFacts = { fileName: string; contentType: string; bytes: number
 
 /** What an audio file turned out to hold. */
 export type AudioFacts = { bytes: number; durationSeconds: number };
+export type AudioFile = AudioFacts & { path: string };
 
 /**
  * Why a segment waits: for its turn, which is the normal case; for a free slot; for the operator to mend the key or the
@@ -42,17 +43,21 @@ export type Segment = {
   state: SegmentState;
   /** Creates that failed in a way worth repeating. */
   failedCreates: number;
+  /** Times that the API took it and then could not finish it. */
+  failedRenders: number;
   /** Creates whose outcome is unknown, each perhaps a second task at the API. */
   possibleDuplicates: number;
 };
 
+/** "preparing": the segments are joined into the file that will be posted. */
+type DeliveryStep = "preparing" | "uploading";
 type TaskFailure = { code: ErrorCode; message: string };
 export type DeliveredFile = { fileName: string; audio: AudioFacts };
 
 type TaskState =
   | { name: "queued" }
   | { name: "rendering" }
-  | { name: "delivering"; step: "downloading" | "uploading" }
+  | { name: "delivering"; step: DeliveryStep }
   | { name: "done"; at: number; file: DeliveredFile }
   | { name: "failed"; at: number; failure: TaskFailure }
   | { name: "cancelled"; at: number; byUserId: string };
@@ -69,8 +74,6 @@ export type Task = {
   sample: SampleFacts;
   /** When it was asked for, the last time. */
   createdAt: number;
-  /** When waiting and rendering end at the latest, ms since the epoch. A result that is there is still delivered. */
-  deadlineAt: number;
   state: TaskState;
   segments: Segment[];
 };
@@ -99,14 +102,15 @@ export type TaskEvent =
   | { type: "rendered"; segment: number }
   /** The API does not have the result yet after all. */
   | { type: "not-completed"; segment: number; at: number }
+  /** The API has no result for it, and never will: it must be sent again. */
   | { type: "result-lost"; segment: number }
-  | { type: "delivering"; step: "downloading" | "uploading" }
+  /** The API took it and could not finish it. */
+  | { type: "render-failed"; segment: number }
+  | { type: "delivering"; step: DeliveryStep }
   | { type: "delivered"; at: number; file: DeliveredFile }
   | { type: "failed"; at: number; failure: TaskFailure }
   | { type: "cancelled"; at: number; byUserId: string }
-  | { type: "retried"; at: number; deadlineAt: number; reply: Reply }
-  /** A new process goes on with the task; the time without one does not count. */
-  | { type: "resumed"; deadlineAt: number };
+  | { type: "retried"; at: number; reply: Reply };
 
 export function isOver(task: Task): boolean {
   return task.state.name === "done" || task.state.name === "failed" || task.state.name === "cancelled";
@@ -121,8 +125,6 @@ export function advance(task: Task, event: TaskEvent): Task {
   if (event.type === "retried") return task.state.name === "failed" ? retry(task, event) : task;
   if (isOver(task)) return task;
   switch (event.type) {
-    case "resumed":
-      return event.deadlineAt > task.deadlineAt ? { ...task, deadlineAt: event.deadlineAt } : task;
     case "delivering":
       return startDelivering(task, event.step);
     case "delivered":
@@ -139,7 +141,7 @@ export function advance(task: Task, event: TaskEvent): Task {
   }
 }
 
-function startDelivering(task: Task, step: "downloading" | "uploading"): Task {
+function startDelivering(task: Task, step: DeliveryStep): Task {
   const isThere = task.state.name === "delivering" && task.state.step === step;
   return isRendered(task) && !isThere ? { ...task, state: { name: "delivering", step } } : task;
 }
@@ -180,10 +182,15 @@ function nextSegment(segment: Segment, event: SegmentEvent): Segment {
       if (state.name !== "rendered" || state.remoteId === undefined) return segment;
       return { ...segment, state: submittedState(state.remoteId, event.at, undefined) };
     case "result-lost":
-      return state.name === "rendered"
-        ? { ...segment, state: { name: "waiting", reason: "turn", notBefore: 0 } }
-        : segment;
+      return state.name === "rendered" || state.name === "submitted" ? sendAgain(segment) : segment;
+    case "render-failed":
+      if (state.name !== "submitted") return segment;
+      return { ...sendAgain(segment), failedRenders: segment.failedRenders + 1 };
   }
+}
+
+function sendAgain(segment: Segment): Segment {
+  return { ...segment, state: { name: "waiting", reason: "turn", notBefore: 0 } };
 }
 
 function submittedState(remoteId: string, at: number, estimatedCompletion: number | undefined): SegmentState {
@@ -203,36 +210,23 @@ function hold(segment: Segment, event: Extract<TaskEvent, { type: "held" }>): Se
   };
 }
 
-/** What the API has accepted is paid for and is watched or fetched again; everything else starts again. */
+/** What the API has is watched or fetched again, with all its time before it; everything else starts again. */
 function retry(task: Task, event: Extract<TaskEvent, { type: "retried" }>): Task {
-  const segments = task.segments.map((segment): Segment => {
-    return isPaidFor(segment) && !lostResult(task)
-      ? segment
-      : { ...segment, failedCreates: 0, state: { name: "waiting", reason: "turn", notBefore: 0 } };
-  });
-  const atApi = segments.some(isPaidFor);
+  const segments = task.segments.map((segment) => retrySegment(segment, event.at));
+  const atApi = segments.some(({ state }) => state.name !== "waiting");
   return {
     ...task,
     reply: event.reply,
     createdAt: event.at,
-    deadlineAt: event.deadlineAt,
     segments,
     state: { name: atApi ? "rendering" : "queued" },
   };
 }
 
-function isPaidFor({ state }: Segment): boolean {
-  return state.name === "submitted" || (state.name === "rendered" && state.remoteId !== undefined);
-}
-
-/** Failures after which asking for or fetching the same result again cannot help. */
-function lostResult(task: Task): boolean {
-  const code = task.state.name === "failed" ? task.state.failure.code : undefined;
-  return (
-    code === "result_expired" ||
-    code === "result_damaged" ||
-    code === "service_forgot" ||
-    code === "service_foreign" ||
-    code === "service_failed"
-  );
+function retrySegment(segment: Segment, at: number): Segment {
+  const { state } = segment;
+  const counted = { ...segment, failedCreates: 0, failedRenders: 0 };
+  if (state.name === "submitted") return { ...counted, state: { ...state, at } };
+  if (state.name === "rendered" && state.remoteId !== undefined) return counted;
+  return sendAgain(counted);
 }

@@ -69,6 +69,7 @@ function environment({ discord, api, store }: Pick<Scene, "discord" | "api" | "s
     VOICE_API_URL: api.url,
     VOICE_API_KEY: api.key,
     VOICE_API_POLL_SECONDS: "0.2",
+    VOICE_API_MAX_CHARS: "2000",
     STORAGE_URL: store.url,
     TEMP_DIR: join(store.folder, "tmp"),
   };

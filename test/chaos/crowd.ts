@@ -22,6 +22,8 @@ const TEXTS = [
   `A parrot sings: ${NOTES}`,
   `The mynah answers: ${NOTES}`,
   `And both of them rest: ${NOTES}`,
+  // In two parts.
+  `First the parrot: ${NOTES}\n\nThen the mynah: ${NOTES}`,
 ] as const;
 /** A member who has so many cards that tell no end yet asks for nothing more. */
 const MOST_OPEN = 3;

@@ -127,14 +127,33 @@ function countExtras(api: VoiceApiStandIn, stored: Map<string, Task>): number {
 
 async function checkAudio({ crowd, discord, api, stored }: Evidence, verdict: Verdict): Promise<void> {
   const rendered = new Map<string, Buffer>();
-  for (const { text, bytes } of api.syncResults()) rendered.set(text, Buffer.from(bytes));
-  const atApi = new Map(api.tasks().map(({ text, id }) => [text, id]));
+  // The form makes each line end a CRLF.
+  const asTyped = (text: string) => text.replaceAll("\r\n", "\n");
+  for (const { text, bytes } of api.syncResults()) rendered.set(asTyped(text), Buffer.from(bytes));
+  const atApi = new Map(api.tasks().map(({ text, id }) => [asTyped(text), id]));
   for (const [text, id] of atApi) rendered.set(text, Buffer.from(await api.result(id)));
   for (const message of crowd.results()) {
-    const expected = rendered.get(stored.get(taskIdOn(message) ?? "")?.text ?? "");
-    const whole = message.attachments.every(({ id }) => expected?.equals(discord.attachmentBytes(id)));
-    if (whole) continue;
+    const segments = stored.get(taskIdOn(message) ?? "")?.segments ?? [];
+    const parts = segments.map(({ text }) => rendered.get(text));
+    const files = message.attachments.map(({ id }) => Buffer.from(discord.attachmentBytes(id)));
+    if (files.every((file) => isMadeOf(parts, file))) continue;
     verdict.damaged += 1;
     verdict.complaints.push(`a damaged file on the card of ${taskIdOn(message)}: ${words(message)}`);
   }
+}
+
+/** Where the samples begin in the API's WAVs, and in ours. */
+const HEADER_BYTES = 44;
+
+/** The one part as it is; or the samples of all, in order. */
+function isMadeOf(parts: (Buffer | undefined)[], file: Buffer): boolean {
+  if (parts.length === 1) return parts[0]?.equals(file) ?? false;
+  let at = HEADER_BYTES;
+  for (const part of parts) {
+    const samples = part?.subarray(HEADER_BYTES);
+    const found = samples ? file.indexOf(samples, at) : -1;
+    if (!samples || found === -1) return false;
+    at = found + samples.length;
+  }
+  return parts.length > 0 && at === file.length;
 }

@@ -19,7 +19,7 @@ const SEGMENT_STATES: SegmentState[] = [
 const TASK_STATES: Task["state"][] = [
   { name: "queued" },
   { name: "rendering" },
-  { name: "delivering", step: "downloading" },
+  { name: "delivering", step: "preparing" },
   { name: "delivering", step: "uploading" },
   { name: "done", at: START, file: { fileName: "a.wav", audio: { bytes: 44_144, durationSeconds: 1.5 } } },
   { name: "failed", at: START, failure: { code: "deadline", message: "Too late." } },

@@ -93,7 +93,7 @@ test("a moderator cancels another member's task, and the card says so", async ({
 
 test("Retry runs a failed task again in the same message", async ({ signal }) => {
   await using world = await TestWorld.start();
-  world.api.failTasks({ error: "The voice model crashed" });
+  world.api.failTasks({ error: "The voice model crashed", times: 2 });
   const sent = world.clone();
   const failed = await sent.until(titled("Not finished"), signal);
 
@@ -105,13 +105,13 @@ test("Retry runs a failed task again in the same message", async ({ signal }) =>
   expect(done.id).toBe(failed.id);
   expect(world.cards()).toHaveLength(1);
   expect(world.posted(done).equals(await world.rendered())).toBe(true);
-  expect(world.api.tasks().map(({ status }) => status)).toEqual(["failed", "completed"]);
+  expect(world.api.tasks().map(({ status }) => status)).toEqual(["failed", "failed", "completed"]);
 });
 
 test("Retry is for the owner and moderators", async ({ signal }) => {
   await using world = await TestWorld.start();
   const stranger = world.guild.addMember({ username: "eve" });
-  world.api.failTasks({ error: "The voice model crashed" });
+  world.api.failTasks({ error: "The voice model crashed", times: 2 });
   const sent = world.clone();
   await sent.until(titled("Not finished"), signal);
 
@@ -119,7 +119,7 @@ test("Retry is for the owner and moderators", async ({ signal }) => {
 
   expect(refusal.ephemeral).toBe(true);
   expect(words(refusal)).toMatch(/belongs to someone else/);
-  expect(world.calls("create-task")).toBe(1);
+  expect(world.calls("create-task")).toBe(2);
 });
 
 test("Cancel pressed twice at the same instant cancels once and tells the other press", async ({
@@ -142,7 +142,7 @@ test("Cancel pressed twice at the same instant cancels once and tells the other 
 
 test("Retry pressed twice at the same instant sends the task once", async ({ signal }) => {
   await using world = await TestWorld.start();
-  world.api.failTasks({ error: "The voice model crashed" });
+  world.api.failTasks({ error: "The voice model crashed", times: 2 });
   const sent = world.clone();
   await sent.until(titled("Not finished"), signal);
 
@@ -152,7 +152,7 @@ test("Retry pressed twice at the same instant sends the task once", async ({ sig
 
   expect(words(refusal)).toMatch(/did not fail|nothing to try again/);
   expect(presses.flatMap((pressed) => pressed.followUps())).toHaveLength(1);
-  expect(world.calls("create-task")).toBe(2);
+  expect(world.calls("create-task")).toBe(3);
 });
 
 test.for([

@@ -109,8 +109,8 @@ test("readiness says what is wrong", async ({ signal }) => {
   world.clock.jump(2 * MINUTE_MS);
   const mended = await look();
 
-  expect(ready).toEqual([200, { discord: "ok", store: "ok", voice_api: "ok" }]);
-  expect(refused).toEqual([503, { discord: "ok", store: "ok", voice_api: "key refused" }]);
+  expect(ready).toEqual([200, { discord: "ok", store: "ok", submitting: "ok", voice_api: "ok" }]);
+  expect(refused).toEqual([503, { discord: "ok", store: "ok", submitting: "ok", voice_api: "key refused" }]);
   expect(mended).toEqual(ready);
 });
 

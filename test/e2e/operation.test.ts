@@ -161,7 +161,7 @@ test("commands are written at the first start and not at the next ones", async (
   await world.startBot();
 
   expect(writes).toBe(1);
-  expect(names).toEqual(["clone", "tasks"]);
+  expect(names).toEqual(["clone", "queue", "tasks"]);
   expect(world.discord.commandWrites).toBe(1);
 });
 
@@ -177,7 +177,7 @@ test("commands that are not as they should be are written again", async () => {
   await world.startBot();
 
   expect(world.discord.commandWrites).toBe(writes + 1);
-  expect(world.discord.commands().map(({ name }) => name)).toEqual(["clone", "tasks"]);
+  expect(world.discord.commands().map(({ name }) => name)).toEqual(["clone", "queue", "tasks"]);
   expect(world.discord.commands()[0]?.["description"]).toBe(clone?.["description"]);
 });
 
@@ -188,6 +188,7 @@ test("with DISCORD_GUILD_ID commands are registered in that server only", async 
 
   expect(world.discord.commands()).toMatchObject([
     { name: "clone", guild_id: world.guild.id },
+    { name: "queue", guild_id: world.guild.id },
     { name: "tasks", guild_id: world.guild.id },
   ]);
 

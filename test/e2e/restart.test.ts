@@ -67,7 +67,7 @@ test("a restart over and over posts one result", async ({ signal }) => {
 
 test("buttons work after a restart", async ({ signal }) => {
   await using world = await TestWorld.start();
-  world.api.failTasks({ error: "The voice model crashed" });
+  world.api.failTasks({ error: "The voice model crashed", times: 2 });
   const failed = world.clone(SOON);
   await failed.until(titled("Not finished"), signal);
   world.api.hold();
@@ -155,7 +155,7 @@ test("an end that Discord would not show before the stop is told after the resta
   await sent.until(titled("Submitted"), signal);
 
   world.discord.failNext({ method: "PATCH", status: 503, times: 50 });
-  world.api.failTasks({ error: "no voice found" });
+  world.api.failTasks({ error: "no voice found", times: 2 });
   world.member.press(sent.reply ?? { id: "" }, sent.reply?.buttons[0]?.customId ?? "");
   await world.line(({ msg }) => msg === "a card could not be edited", signal);
   await world.stopBot();

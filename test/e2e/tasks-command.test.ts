@@ -72,7 +72,7 @@ test("a task is shown and cancelled by its id; strangers and unknown ids get a c
 
 test("a failed task is tried again in a new message, where it was asked for", async ({ signal }) => {
   await using world = await TestWorld.start();
-  world.api.failTasks({ error: "no voice found" });
+  world.api.failTasks({ error: "no voice found", times: 2 });
   const sent = world.clone(SOON);
   const id = idOf(await sent.until(titled("Not finished"), signal));
 

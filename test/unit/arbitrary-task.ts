@@ -70,7 +70,7 @@ const taskStates: fc.Arbitrary<TaskState> = fc.oneof(
   fc.constantFrom<TaskState>({ name: "queued" }, { name: "rendering" }),
   fc.record({
     name: fc.constant("delivering" as const),
-    step: fc.constantFrom("downloading" as const, "uploading" as const),
+    step: fc.constantFrom("preparing" as const, "uploading" as const),
   }),
   fc.record({ name: fc.constant("done" as const), at: time, file }),
   fc.record({ name: fc.constant("failed" as const), at: time, failure: failures }),
@@ -81,6 +81,7 @@ const segments: fc.Arbitrary<Segment> = fc.record({
   text: anyText,
   state: segmentStates,
   failedCreates: fc.nat(5),
+  failedRenders: fc.nat(5),
   possibleDuplicates: fc.nat(5),
 });
 
@@ -100,7 +101,6 @@ export const tasks: fc.Arbitrary<Task> = fc.record({
     durationSeconds: fc.double({ min: 4.9, max: 30.1, noNaN: true }),
   }),
   createdAt: time,
-  deadlineAt: time,
   state: taskStates,
   segments: fc.array(segments, { minLength: 1, maxLength: 3 }),
 });
@@ -129,12 +129,12 @@ const steps: fc.Arbitrary<TaskEvent> = fc.oneof(
   fc.record({ type: fc.constant("rendered" as const), segment: index }),
   fc.record({ type: fc.constant("not-completed" as const), segment: index, at: time }),
   fc.record({ type: fc.constant("result-lost" as const), segment: index }),
+  fc.record({ type: fc.constant("render-failed" as const), segment: index }),
   fc.record({
     type: fc.constant("delivering" as const),
-    step: fc.constantFrom("downloading" as const, "uploading" as const),
+    step: fc.constantFrom("preparing" as const, "uploading" as const),
   }),
-  fc.record({ type: fc.constant("resumed" as const), deadlineAt: time }),
-  fc.record({ type: fc.constant("retried" as const), at: time, deadlineAt: time, reply: replies }),
+  fc.record({ type: fc.constant("retried" as const), at: time, reply: replies }),
 );
 
 const endings: fc.Arbitrary<TaskEvent> = fc.oneof(
@@ -168,9 +168,8 @@ export function makeTask(change: Partial<Task> = {}, state: SegmentState = waiti
     pitch: 0,
     sample: { fileName: "voice.wav", contentType: "audio/wav", bytes: 320_044, durationSeconds: 10 },
     createdAt: START,
-    deadlineAt: START + 7_200_000,
     state: { name: "queued" },
-    segments: [{ text, state, failedCreates: 0, possibleDuplicates: 0 }],
+    segments: [{ text, state, failedCreates: 0, failedRenders: 0, possibleDuplicates: 0 }],
     ...change,
   };
 }

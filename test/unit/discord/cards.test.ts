@@ -1,15 +1,18 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { fromCustomId, renderError, renderTask, summarize, toCustomId } from "../../../src/discord/cards.ts";
+import { button, fromCustomId } from "../../../src/discord/buttons.ts";
+import { renderError, renderTask } from "../../../src/discord/cards.ts";
+import { renderQueue, summarize } from "../../../src/discord/list-cards.ts";
 import { inDuration, inMegabytes } from "../../../src/discord/words.ts";
 import { UserError } from "../../../src/errors.ts";
+import type { Outlook } from "../../../src/tasks/outlook.ts";
 import type { SegmentState, Task, WaitReason } from "../../../src/tasks/task.ts";
 import { anyText, makeTask, START, tasks, waiting } from "../arbitrary-task.ts";
 
 /** A card as a person reads it. */
-function read(task: Task, now = START) {
-  const { embeds, components } = renderTask(task, now);
-  const rows = (components ?? []) as { components: { label: string; custom_id: string }[] }[];
+function read(task: Task, now = START, outlook?: Outlook) {
+  const { embeds, components } = renderTask(task, now, outlook);
+  const rows = components as { components: { label: string; custom_id: string }[] }[];
   const [embed] = embeds;
   const [who, excerpt, blank, ...lines] = (embed?.description ?? "").split("\n");
   expect([embeds.length, blank]).toEqual([1, ""]);
@@ -20,7 +23,7 @@ function read(task: Task, now = START) {
     lines,
     fields: embed?.fields?.map(({ name, value }) => `${name}: ${value}`),
     footer: embed?.footer?.text,
-    buttons: rows.flatMap((row) => row.components.map((button) => `${button.label} ${button.custom_id}`)),
+    buttons: rows.flatMap((row) => row.components.map(({ label, custom_id }) => `${label} ${custom_id}`)),
   };
 }
 
@@ -57,15 +60,16 @@ test("nobody is pinged by a card, and an edit takes an earlier text away", () =>
 });
 
 describe("titles, lines and buttons", () => {
-  test.each<[WaitReason, RegExp]>([
-    ["turn", /its turn/],
-    ["slot", /free slot at the voice service/],
-    ["key", /^Paused: .*key.*operator/],
-    ["plan", /^Paused: .*plan.*operator/],
-    ["service", /does not answer right now.*nothing is lost/],
-  ])("waiting for %s", (reason, line) => {
+  test.each<[WaitReason, string, RegExp]>([
+    ["turn", "Queued", /its turn/],
+    ["slot", "Queued", /free slot at the voice service/],
+    ["key", "Paused", /key.*operator.*goes on by itself/],
+    ["plan", "Paused", /plan.*operator.*goes on by itself/],
+    ["answer", "Queued", /wait for its word/],
+    ["service", "Queued", /does not answer right now.*nothing is lost/],
+  ])("waiting for %s", (reason, title, line) => {
     const card = read(makeTask({}, waiting(reason)));
-    expect([card.title, card.buttons]).toEqual(["Queued", CANCEL]);
+    expect([card.title, card.buttons]).toEqual([title, CANCEL]);
     expect(card.lines[0]).toMatch(line);
     expect(card.lines[1]).toContain(asked);
   });
@@ -111,7 +115,7 @@ describe("titles, lines and buttons", () => {
   });
 
   test.each<[string, Task["state"], string, RegExp, string[]]>([
-    ["downloading", { name: "delivering", step: "downloading" }, "Downloading", /on its way/, []],
+    ["preparing", { name: "delivering", step: "preparing" }, "Joining the parts", /on its way/, []],
     ["uploading", { name: "delivering", step: "uploading" }, "Posting", /on its way/, []],
     [
       "done",
@@ -151,21 +155,114 @@ describe("titles, lines and buttons", () => {
     expect(card.lines.join("\n")).toMatch(line);
   });
 
-  test("of several segments the least advanced one is shown", () => {
-    const [segment] = makeTask().segments;
-    const show = (...states: SegmentState[]) =>
-      read(
-        makeTask({
-          state: { name: "rendering" },
-          segments: states.flatMap((state) => (segment ? [{ ...segment, state }] : [])),
-        }),
-      ).title;
-    const rendered: SegmentState = { name: "rendered" };
-    expect(show(rendered, submitted({ startedAt: 1 }), waiting())).toBe("Queued");
-    expect(show(rendered, submitted(), { name: "submitting" })).toBe("Processing");
-    expect(show(rendered, submitted({ startedAt: 1 }), submitted())).toBe("Submitted");
-    expect(show(rendered, submitted({ startedAt: 1 }))).toBe("Processing");
-    expect(show(rendered, rendered)).toBe("Downloading");
+  const inLine = (change: Partial<Outlook> = {}): Outlook => ({
+    paused: undefined,
+    place: 3,
+    waitsFor: undefined,
+    readyAt: START + 600_000,
+    ...change,
+  });
+
+  test.each<[string, Partial<Outlook>, RegExp]>([
+    ["exact near the front", { place: 3 }, /^3rd in line in this server\.$/],
+    ["rough behind", { place: 112 }, /^About 150th in line in this server\.$/],
+    [
+      "next, and a slot is missing",
+      { place: 1, waitsFor: "slot" },
+      /^Next in line here, waiting for a free slot/,
+    ],
+    [
+      "next, and the server has enough",
+      { place: 1, waitsFor: "cap" },
+      /^Next in line here\..*this server may/,
+    ],
+    ["next", { place: 1 }, /^Next in line here; it starts in a moment\.$/],
+  ])("the place in line: %s", (_name, change, line) => {
+    const card = read(makeTask(), START, inLine(change));
+    expect([card.title, card.lines[1]]).toEqual([
+      "Queued",
+      `Likely to be ready <t:${START / 1_000 + 600}:R>, going by recent tasks.`,
+    ]);
+    expect(card.lines[0]).toMatch(line);
+  });
+
+  test("without an estimate the card says when it was asked", () => {
+    expect(read(makeTask(), START, inLine({ readyAt: undefined })).lines[1]).toBe(`Asked ${asked}.`);
+  });
+
+  test("a refused key pauses the cards of everybody in line", () => {
+    const card = read(makeTask({}, waiting("slot")), START, inLine({ paused: "key" }));
+    expect(card.title).toBe("Paused");
+    expect(card.lines[0]).toMatch(/does not accept this bot's key/);
+  });
+});
+
+describe("a long text", () => {
+  const rendered: SegmentState = { name: "rendered", remoteId: "r" };
+  const inParts = (...states: SegmentState[]) =>
+    makeTask({
+      state: { name: "rendering" },
+      segments: states.flatMap((state) => makeTask({}, state).segments),
+    });
+
+  test("shows how many parts are ready, are being read and wait", () => {
+    const card = read(inParts(rendered, rendered, submitted(), waiting(), waiting("slot")));
+    expect(card.title).toBe("Processing");
+    expect(card.lines.slice(0, 2)).toEqual([
+      "▰▰▰▰▱▱▱▱▱▱",
+      "2 of 5 parts are ready, 1 is being read, 2 wait for their turn.",
+    ]);
+    expect(card.fields).toContain("Text: 41 characters in 5 parts");
+  });
+
+  test("reads as any other while none of it has begun, and when all of it is there", () => {
+    expect(read(inParts(waiting(), waiting("slot"))).title).toBe("Queued");
+    expect(read(inParts(rendered, rendered)).title).toBe("Downloading");
+  });
+
+  test("says what keeps a part", () => {
+    expect(read(inParts(rendered, submitted(), waiting("service"))).lines[0]).toMatch(/does not answer/);
+    expect(read(inParts(rendered, submitted(), waiting("key"))).title).toBe("Paused");
+  });
+});
+
+describe("the line of a server", () => {
+  const entry = (userId: string, state: SegmentState, readyAt?: number) => ({
+    task: makeTask({ userId, text: "A secret wish." }, state),
+    readyAt,
+  });
+  const textOf = (...view: Parameters<typeof renderQueue>) =>
+    renderQueue(...view).embeds[0]?.description ?? "";
+
+  test("shows who and how long and when, and never what", () => {
+    const text = textOf(
+      {
+        running: [entry("1", submitted(), START + 60_000)],
+        waiting: [entry("2", waiting(), START + 120_000), entry("1", waiting())],
+        paused: undefined,
+      },
+      "2",
+    );
+    expect(text.split("\n")).toEqual([
+      "**1 being read**",
+      `- <@1> · 14 characters · ready <t:${START / 1_000 + 60}:R>`,
+      "",
+      "**2 waiting**",
+      `1. **You** · 14 characters · ready <t:${START / 1_000 + 120}:R>`,
+      "2. <@1> · 14 characters",
+    ]);
+  });
+
+  test("is cut where it gets long, and fits Discord's limit", () => {
+    const many = Array.from({ length: 5_000 }, () => entry("123456789012345678", waiting(), START));
+    const text = textOf({ running: many, waiting: many, paused: "plan" }, "2");
+    expect(text).toContain("and 4,990 more");
+    expect(text).toMatch(/^Everything is paused/);
+    expect(text.length).toBeLessThan(4_096);
+  });
+
+  test("says when there is none", () => {
+    expect(textOf({ running: [], waiting: [], paused: undefined }, "2")).toMatch(/Nobody is in line/);
   });
 });
 
@@ -255,7 +352,7 @@ describe("custom ids", () => {
         fc.constantFrom("cancel" as const, "retry" as const),
         fc.stringMatching(/^[\w-]{1,64}$/),
         (action, taskId) => {
-          const customId = toCustomId(action, taskId);
+          const { custom_id: customId } = button(action, taskId, "Press");
           expect(customId.length).toBeLessThanOrEqual(100);
           expect(fromCustomId(customId)).toEqual({ action, argument: taskId });
         },

@@ -3,6 +3,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ReplyEditor } from "../../../src/discord/reply-editor.ts";
 import { Reporter } from "../../../src/discord/reporter.ts";
+import type { Outlook } from "../../../src/tasks/outlook.ts";
 import { makeTask, START, waiting } from "../arbitrary-task.ts";
 import { ManualClock, settle } from "../manual-clock.ts";
 
@@ -28,13 +29,14 @@ function refusal(code: number, status: number): DiscordAPIError {
 }
 
 /** Discord's end of the reporter: what was edited, and when. `onPatch` may throw or take its time. */
-function open() {
+function open({ sideBySide = false } = {}) {
   const clock = new ManualClock(START);
   const patches: Patch[] = [];
   const hooks: { onPatch: (number: number) => Promise<void> | void } = { onPatch: () => undefined };
   let running = 0;
   const patch = async (route: string, { body, files, auth = true }: Sent) => {
-    expect((running += 1)).toBe(1);
+    running += 1;
+    if (!sideBySide) expect(running).toBe(1);
     const [embed] = body.embeds;
     const { attachments } = body;
     patches.push({
@@ -56,15 +58,17 @@ function open() {
   const stop = new AbortController();
   const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
   const told: string[] = [];
+  const outlooks = new Map<string, Outlook>();
   const reporter = new Reporter({
     editor: new ReplyEditor(client, clock),
     clock,
     log,
     told: async (id) => void told.push(id),
+    outlookOf: ({ id }) => outlooks.get(id),
     stop: stop.signal,
   });
   const titles = () => patches.map(({ title }) => title);
-  return { clock, patches, hooks, reporter, stop, titles, told };
+  return { clock, patches, hooks, reporter, stop, titles, told, outlooks };
 }
 
 const queued = makeTask();
@@ -330,6 +334,51 @@ describe("the end", () => {
     stop.abort(new Error("stop"));
     await settle();
     expect(clock.sleeping).toBe(0);
+  });
+});
+
+describe("the place in line", () => {
+  const outlook: Outlook = { paused: undefined, place: 9, waitsFor: undefined, readyAt: START + 3_600_000 };
+  const later = makeTask({ createdAt: START + 1_000_000 });
+
+  test("is shown anew when it changed by something a person would notice, and only then", async () => {
+    const { reporter, clock, patches, outlooks } = open();
+    outlooks.set(later.id, outlook);
+    reporter.show(later);
+    await clock.advance(60_000);
+    expect(patches.map(({ text }) => /9th in line/.test(text))).toEqual([true]);
+    outlooks.set(later.id, { ...outlook, readyAt: START + 3_660_000 });
+    await clock.advance(60_000);
+    expect(patches).toHaveLength(1);
+    outlooks.set(later.id, { ...outlook, place: 8 });
+    await clock.advance(60_000);
+    expect(patches.map(({ text }) => /8th in line/.test(text))).toEqual([false, true]);
+    outlooks.set(later.id, { ...outlook, place: 8, paused: "key" });
+    await clock.advance(60_000);
+    expect(patches.map(({ title }) => title)).toEqual(["Queued", "Queued", "Paused"]);
+  });
+});
+
+describe("after a start", () => {
+  const old = Array.from({ length: 200 }, (_, index) =>
+    makeTask({ id: `old${index}`, createdAt: START - 1 }),
+  );
+
+  test("old cards are looked over few at a time, and what is new goes first", async () => {
+    const { reporter, clock, hooks, patches, stop } = open({ sideBySide: true });
+    hooks.onPatch = () => clock.sleep(1_000, stop.signal);
+    for (const task of old) reporter.show(task);
+    await clock.advance(100);
+    expect(patches.length).toBeLessThanOrEqual(10);
+    reporter.show(makeTask({ id: "fresh", createdAt: START + 1, text: "A fresh one." }));
+    await clock.advance(1);
+    expect(patches.at(-1)?.text).toContain("A fresh one.");
+    reporter.show({ ...done, id: "old199", createdAt: START - 1 });
+    await clock.advance(1);
+    expect(patches.at(-1)?.title).toBe("Done");
+    await clock.advance(30_000);
+    expect(patches).toHaveLength(201);
+    stop.abort(new Error("stop"));
   });
 });
 

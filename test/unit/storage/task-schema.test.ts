@@ -25,10 +25,26 @@ test.each([undefined, null, 5, "text", [], {}, { version: "1" }, { version: 1 },
 );
 
 test("what is wrong is told without quoting the record", () => {
-  const stored = { version: 1, task: { ...makeTask({ text: "sesame" }), speed: "sesame" } };
+  const stored = { version: 2, task: { ...makeTask({ text: "sesame" }), speed: "sesame" } };
   expect(() => fromRecord(stored)).toThrow(/^speed: invalid_type$/);
 });
 
 test("what was written is read", () => {
   expect(fromRecord(toRecord(makeTask()))).toEqual(makeTask());
+});
+
+test("a record of version 1 is read as it was meant", () => {
+  const { segments, ...rest } = makeTask({}, { name: "rendered", remoteId: "r1" });
+  const [{ failedRenders: _, ...segment } = { failedRenders: 0 }] = segments;
+  const old = { ...rest, deadlineAt: 5, segments: [segment] };
+  const read = (state: object) => fromRecord({ version: 1, task: { ...old, state } });
+  expect(read({ name: "delivering", step: "downloading" })).toEqual({
+    ...rest,
+    segments,
+    state: { name: "rendering" },
+  });
+  expect(read({ name: "delivering", step: "uploading" }).state).toEqual({
+    name: "delivering",
+    step: "uploading",
+  });
 });

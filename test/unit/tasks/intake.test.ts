@@ -18,11 +18,12 @@ const textFile: Attachment = {
   size: 20,
   contentType: "text/plain",
 };
+const MAX_CHARACTERS = 100_000;
 const good: CloneOptions = { sample, text: "Hello there.", textFile: undefined, speed: 1, pitch: 0 };
 
 function codeOf(options: CloneOptions): ErrorCode | undefined {
   try {
-    checkOptions(options);
+    checkOptions(options, MAX_CHARACTERS);
     return undefined;
   } catch (error) {
     expect(error).toBeInstanceOf(UserError);
@@ -50,8 +51,8 @@ describe("what the options alone show", () => {
     ["another script", { ...good, text: "こんにちは" }, undefined],
     ["a PDF as text", withFile({ name: "speech.pdf" }), "text_file_type"],
     ["a name that only contains .txt", withFile({ name: "speech.txt.exe" }), "text_file_type"],
-    ["a text file at the limit", withFile({ size: 262_144 }), undefined],
-    ["a text file above it", withFile({ size: 262_145 }), "text_file_too_large"],
+    ["a text file at the limit", withFile({ size: 400_000 }), undefined],
+    ["a text file above it", withFile({ size: 400_001 }), "text_file_too_large"],
     ["an empty text file", withFile({ size: 0 }), "text_empty"],
     ["a sample at the limit", withSample({ size: 4_500_000 }), undefined],
     ["a sample above it", withSample({ size: 4_500_001 }), "sample_too_large"],
@@ -75,7 +76,7 @@ describe("what the options alone show", () => {
   });
 
   test("a refused file is named, but not at any length", () => {
-    const check = () => checkOptions(withFile({ name: `${"x".repeat(500)}.pdf` }));
+    const check = () => checkOptions(withFile({ name: `${"x".repeat(500)}.pdf` }), MAX_CHARACTERS);
     expect(check).toThrow(UserError);
     expect(check).toThrow(/x{80}/);
     expect(check).not.toThrow(/x{81}/);
@@ -104,6 +105,7 @@ async function prepare(options: Partial<CloneOptions>, world: World = {}, speak 
     {
       inspect: async () => ({ container: "wav", containerName: "WAVE", durationSeconds: 10, ...world.facts }),
     },
+    MAX_CHARACTERS,
   );
   const prepared = await intake.prepare({ ...good, ...options }, async (text) => speak(text), never);
   return { ...prepared, fetched };
@@ -128,7 +130,7 @@ describe("what was attached", () => {
   test("a text file is read as UTF-8, with or without a byte order mark", async () => {
     const { text, fetched } = await prepare(fromFile, { textBytes: utf8("\ufeffGrüße.") });
     expect(text).toBe("Grüße.");
-    expect(fetched).toContain("speech.txt up to 262144");
+    expect(fetched).toContain("speech.txt up to 400000");
   });
 
   test.each<[string, Partial<CloneOptions>, World, ErrorCode]>([

@@ -8,7 +8,7 @@ import { makeWorld } from "./world.ts";
 const never = new AbortController().signal;
 const LONG = "The lighthouse keeper climbed the stairs. ".repeat(30).trim();
 const long = () => {
-  const task = makeTask({ text: LONG, deadlineAt: Number.MAX_SAFE_INTEGER });
+  const task = makeTask({ text: LONG });
   return { ...task, segments: task.segments.map((segment) => ({ ...segment, text: LONG })) };
 };
 

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { VoiceApiFailure, type RemoteTask, type VoiceApiFailureReason } from "../../../src/tasks/ports.ts";
 import type { SegmentState, Task } from "../../../src/tasks/task.ts";
-import { makeTask } from "../arbitrary-task.ts";
+import { makeTask, waiting } from "../arbitrary-task.ts";
 import { settle } from "../manual-clock.ts";
-import { FakeTaskStore, makeWorld } from "./world.ts";
+import { DEADLINE_MS, FakeTaskStore, makeWorld } from "./world.ts";
 
 const LONG_TEXT = "The keeper of the light climbed the stairs. ".repeat(30);
 const long = (state?: SegmentState, change: Partial<Task> = {}) =>
@@ -14,6 +14,7 @@ const fails = (reason: VoiceApiFailureReason, retryAfterMs?: number) => () => {
 };
 const { id } = makeTask();
 const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 
 const unhandled: unknown[] = [];
 const note = (error: unknown) => void unhandled.push(error);
@@ -40,7 +41,6 @@ describe("the plain way", () => {
       "queued, submitting",
       "rendering, submitted",
       "rendering, rendered",
-      "delivering, rendered",
       "delivering, rendered",
       "done, rendered",
     ]);
@@ -305,7 +305,7 @@ describe("what an earlier process left", () => {
 describe("cancelled", () => {
   test("while it waits: nothing is sent", async () => {
     const { submit, cancel, clock, api, store, samples, scheduler } = makeWorld({ limit: 1 });
-    const permit = scheduler.adopt();
+    const permit = scheduler.adopt(makeTask());
     await submit(long());
     await settle();
     await cancel(id);
@@ -380,7 +380,6 @@ describe("cancelled", () => {
     const { task } = await journal.record(id, {
       type: "retried",
       at: clock.now(),
-      deadlineAt: clock.now() + HOUR_MS,
       reply: long().reply,
     });
     if (task) runner.start(task);
@@ -402,9 +401,8 @@ describe("the deadline", () => {
   test("ends a task that is rendered too long, and says after how long", async () => {
     const { submit, clock, api, store, samples, scheduler } = makeWorld({ limit: 1 });
     api.onStatus = () => ({ status: "processing", startedAt: 1 });
-    const start = clock.now();
-    await submit(long(undefined, { deadlineAt: start + 7_200_000 }));
-    await clock.advance(7_199_000);
+    await submit(long());
+    await clock.advance(DEADLINE_MS - 1_000);
     expect(store.tasks.get(id)?.state.name).toBe("rendering");
     await clock.advance(2_000);
     const state = store.tasks.get(id)?.state;
@@ -418,27 +416,184 @@ describe("the deadline", () => {
     expect([scheduler.load.active, clock.sleeping]).toEqual([0, 0]);
   });
 
-  test("that passes during a create: the task fails, and its permit comes back when it is over at the API", async () => {
-    const { submit, clock, api, store, scheduler } = makeWorld({ limit: 1 });
-    const answer = Promise.withResolvers<RemoteTask>();
-    api.onCreate = () => answer.promise;
-    api.onStatus = () => ({ status: "processing", startedAt: 1 });
-    await submit(long(undefined, { deadlineAt: clock.now() + 10_000 }));
-    await clock.advance(20_000);
-    answer.resolve({ remoteId: "r1", estimatedCompletion: undefined });
-    await clock.advance(1);
+  test("does not run while a task waits for its turn, but nobody waits for ever", async () => {
+    const { submit, clock, store, scheduler } = makeWorld({ limit: 1 });
+    const permit = scheduler.adopt(makeTask());
+    await submit(long());
+    await clock.advance(DAY_MS);
+    expect(store.tasks.get(id)?.state.name).toBe("queued");
+    await clock.advance(6 * DAY_MS);
     expect(store.tasks.get(id)?.state).toMatchObject({ name: "failed", failure: { code: "deadline" } });
-    expect(scheduler.load.active).toBe(1);
-    api.onStatus = () => ({ status: "completed" });
-    await clock.advance(60_000);
-    expect([scheduler.load.active, clock.sleeping]).toEqual([0, 0]);
+    permit.release();
+    expect(scheduler.load).toMatchObject(idleScheduler);
+    expect(clock.sleeping).toBe(0);
+  });
+
+  test("does not run while the operator has to mend the key", async () => {
+    const { submit, clock, api, store, delivery } = makeWorld();
+    api.onCreate = fails("key-refused");
+    await submit(long());
+    await clock.advance(DAY_MS);
+    expect(store.tasks.get(id)?.state.name).toBe("queued");
+    api.onCreate = () => ({ remoteId: "r1", estimatedCompletion: undefined });
+    await clock.advance(120_000);
+    expect(delivery.posted).toEqual([id]);
   });
 
   test("does not keep back a result that is there", async () => {
     const { submit, clock, delivery } = makeWorld();
-    await submit(long({ name: "rendered", remoteId: "r1" }, { deadlineAt: clock.now() - 1 }));
+    await submit(long({ name: "rendered", remoteId: "r1" }, { createdAt: clock.now() - 30 * DAY_MS }));
     await clock.advance(1);
     expect(delivery.posted).toEqual([id]);
+  });
+
+  test("gives what ran out of time while no process worked on it ten more minutes", async () => {
+    const { submit, clock, api, store } = makeWorld();
+    api.onStatus = () => ({ status: "processing", startedAt: 1 });
+    const at = clock.now() - DAY_MS;
+    await submit(long({ name: "submitted", remoteId: "old", at }, { createdAt: at }));
+    await clock.advance(10 * 60_000 - 1);
+    expect(store.tasks.get(id)?.state.name).not.toBe("failed");
+    await clock.advance(1);
+    expect(store.tasks.get(id)?.state).toMatchObject({ name: "failed", failure: { code: "deadline" } });
+  });
+});
+
+describe("a long text in segments", () => {
+  const segments = (...states: SegmentState[]) =>
+    states.map((state, index) => ({
+      text: `${index} ${LONG_TEXT}`,
+      state,
+      failedCreates: 0,
+      failedRenders: 0,
+      possibleDuplicates: 0,
+    }));
+  const inThree = (change: Partial<Task> = {}) =>
+    long(undefined, { segments: segments(waiting(), waiting(), waiting()), ...change });
+
+  test("is read side by side as permits allow, joined in order and posted once", async () => {
+    const { submit, clock, api, files, store, delivery, scheduler } = makeWorld({ limit: 2 });
+    await submit(inThree());
+    await settle();
+    expect(api.requests.map(({ segmentKey }) => segmentKey)).toEqual([`${id}.0`, `${id}.1`]);
+    await clock.advance(120_000);
+    expect(api.requests.map(({ text }) => text.slice(0, 1))).toEqual(["0", "1", "2"]);
+    expect(api.calls.filter((call) => call.startsWith("download")).toSorted()).toEqual([
+      "download r1",
+      "download r2",
+      "download r3",
+    ]);
+    expect(files.joined.map((parts) => parts.map(({ path }) => path))).toEqual([
+      [`${id}/0.wav`, `${id}/1.wav`, `${id}/2.wav`],
+    ]);
+    expect(delivery.posted).toEqual([id]);
+    expect(store.tasks.get(id)?.state).toMatchObject({
+      name: "done",
+      file: { audio: { durationSeconds: 30 } },
+    });
+    expect(scheduler.load).toMatchObject(idleScheduler);
+  });
+
+  test("is downloaded part by part while others are still being read", async () => {
+    const { submit, clock, api } = makeWorld();
+    api.onStatus = (remoteId) => (remoteId === "r3" ? { status: "pending" } : { status: "completed" });
+    await submit(inThree());
+    await clock.advance(60_000);
+    expect(api.count("download")).toBe(2);
+  });
+
+  test("a segment that fails is read again alone", async () => {
+    const { submit, clock, api, store, delivery } = makeWorld();
+    api.onStatus = (remoteId) =>
+      remoteId === "r2" ? { status: "failed", error: "hiccup" } : { status: "completed" };
+    await submit(inThree());
+    await clock.advance(300_000);
+    expect(api.requests.map(({ segmentKey }) => segmentKey)).toEqual([
+      `${id}.0`,
+      `${id}.1`,
+      `${id}.2`,
+      `${id}.1`,
+    ]);
+    expect(store.tasks.get(id)?.segments.map(({ failedRenders }) => failedRenders)).toEqual([0, 1, 0]);
+    expect(delivery.posted).toEqual([id]);
+  });
+
+  test("one that fails for good ends the task; Retry reads that one only", async () => {
+    const { submit, clock, api, store, journal, runner, delivery, scheduler } = makeWorld();
+    api.onStatus = (remoteId) =>
+      remoteId === "r2" || remoteId === "r4" ? { status: "failed", error: "no" } : { status: "completed" };
+    await submit(inThree());
+    await clock.advance(300_000);
+    expect(store.tasks.get(id)?.state).toMatchObject({ name: "failed", failure: { code: "service_failed" } });
+    expect(scheduler.load).toMatchObject(idleScheduler);
+    expect(delivery.posted).toEqual([]);
+    const { task } = await journal.record(id, { type: "retried", at: clock.now(), reply: long().reply });
+    if (task) runner.start(task);
+    await clock.advance(120_000);
+    expect(api.count("create")).toBe(5);
+    expect(delivery.posted).toEqual([id]);
+  });
+
+  test("when one ends the task, the others are let go, and Retry takes up those that are still read", async () => {
+    const { submit, clock, api, store, journal, runner, delivery, scheduler } = makeWorld();
+    let isSlow = true;
+    api.onStatus = () => (isSlow ? { status: "processing", startedAt: 1 } : { status: "completed" });
+    api.onCreate = (number) => {
+      if (number === 2) return fails("bad-sample")();
+      return { remoteId: `r${number}`, estimatedCompletion: undefined };
+    };
+    await submit(inThree());
+    await clock.advance(60_000);
+    expect(store.tasks.get(id)?.state).toMatchObject({ name: "failed" });
+    expect(scheduler.load.active).toBe(2);
+    const { task } = await journal.record(id, { type: "retried", at: clock.now(), reply: long().reply });
+    if (task) runner.start(task);
+    await clock.advance(1_000);
+    expect(scheduler.load.active).toBe(3);
+    isSlow = false;
+    await clock.advance(120_000);
+    expect(api.count("create")).toBe(4);
+    expect(delivery.posted).toEqual([id]);
+    expect(scheduler.load).toMatchObject(idleScheduler);
+    expect(clock.sleeping).toBe(0);
+  });
+
+  test("cancelled: what waits is never sent, and nothing is joined or posted", async () => {
+    const { submit, cancel, clock, api, files, delivery, scheduler } = makeWorld({ limit: 1 });
+    await submit(inThree());
+    await settle();
+    await cancel(id);
+    await clock.advance(120_000);
+    expect(api.count("create")).toBe(1);
+    expect([files.joined, delivery.posted]).toEqual([[], []]);
+    expect(scheduler.load).toMatchObject(idleScheduler);
+  });
+
+  test("after a restart each segment goes on where it was", async () => {
+    const { submit, clock, api, delivery } = makeWorld();
+    const states: SegmentState[] = [
+      { name: "rendered", remoteId: "a" },
+      { name: "submitted", remoteId: "b", at: clock.now() },
+      waiting(),
+    ];
+    await submit(inThree({ segments: segments(...states), state: { name: "rendering" } }));
+    await clock.advance(60_000);
+    expect(api.count("create")).toBe(1);
+    expect(api.calls).toEqual(expect.arrayContaining(["download a", "download b", "download r1"]));
+    expect(delivery.posted).toEqual([id]);
+  });
+
+  test("takes turns with the tasks of others", async () => {
+    const { submit, clock, api } = makeWorld({ limit: 1 });
+    await submit(inThree());
+    await submit(long(undefined, { id: "another000", guildId: "2" }));
+    await clock.advance(300_000);
+    expect(api.requests.map(({ segmentKey }) => segmentKey)).toEqual([
+      `${id}.0`,
+      `${id}.1`,
+      "another000.0",
+      `${id}.2`,
+    ]);
   });
 });
 
@@ -599,7 +754,6 @@ test("a task that was tried again starts after its last run has cleaned up", asy
   const { task } = await journal.record(id, {
     type: "retried",
     at: clock.now(),
-    deadlineAt: clock.now() + HOUR_MS,
     reply: long().reply,
   });
   if (task) runner.start(task);

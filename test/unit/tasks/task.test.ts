@@ -9,7 +9,7 @@ const PLAIN: TaskEvent[] = [
   { type: "submitted", segment: 0, at: 2, remoteId: "r1", estimatedCompletion: 9 },
   { type: "started", segment: 0, at: 3 },
   { type: "rendered", segment: 0 },
-  { type: "delivering", step: "downloading" },
+  { type: "delivering", step: "preparing" },
   { type: "delivering", step: "uploading" },
   { type: "delivered", at: 5, file: { fileName: "a.wav", audio: { bytes: 44_144, durationSeconds: 1 } } },
 ];
@@ -100,8 +100,9 @@ describe("any history", () => {
       for (const [index, segment] of after.segments.entries()) {
         const old = before.segments[index];
         expect(segment.possibleDuplicates).toBeGreaterThanOrEqual(old?.possibleDuplicates ?? 0);
-        if (event.type !== "retried")
-          expect(segment.failedCreates).toBeGreaterThanOrEqual(old?.failedCreates ?? 0);
+        if (event.type === "retried") continue;
+        expect(segment.failedCreates).toBeGreaterThanOrEqual(old?.failedCreates ?? 0);
+        expect(segment.failedRenders).toBeGreaterThanOrEqual(old?.failedRenders ?? 0);
       }
     });
   });
@@ -111,7 +112,7 @@ describe("any history", () => {
       for (const [index, { state }] of before.segments.entries()) {
         if (state.name !== "submitted" && state.name !== "rendered") continue;
         const next = after.segments[index]?.state;
-        if (event.type === "result-lost" || event.type === "retried") continue;
+        if (["result-lost", "render-failed", "retried"].includes(event.type)) continue;
         expect(next).toMatchObject({ remoteId: state.remoteId });
       }
     });
@@ -119,14 +120,7 @@ describe("any history", () => {
 
   test("text, member, sample and the number of segments never change", () => {
     eachStep((before, _event, after) => {
-      const {
-        state: _state,
-        segments,
-        reply: _reply,
-        deadlineAt: _deadlineAt,
-        createdAt: _createdAt,
-        ...rest
-      } = after;
+      const { state: _state, segments, reply: _reply, createdAt: _createdAt, ...rest } = after;
       expect(before).toMatchObject(rest);
       expect(segments.map(({ text }) => text)).toEqual(before.segments.map(({ text }) => text));
     }, 100);
@@ -157,15 +151,14 @@ describe("the life of a task", () => {
     { type: "started", segment: 0, at: 3 },
     { type: "rendered", segment: 0 },
   ];
-  const failed = (code: "deadline" | "result_expired" | "service_failed"): TaskEvent => ({
+  const failed = (code: "deadline" | "result_expired"): TaskEvent => ({
     type: "failed",
     at: 4,
     failure: { code, message: "no" },
   });
   const retried: TaskEvent = {
     type: "retried",
-    at: 1,
-    deadlineAt: 99,
+    at: 99,
     reply: { ...makeTask().reply, token: "new" },
   };
 
@@ -187,8 +180,8 @@ describe("the life of a task", () => {
   });
 
   test("a step of the delivery that comes twice changes nothing", () => {
-    const task = play(...rendered, { type: "delivering", step: "downloading" });
-    expect(advance(task, { type: "delivering", step: "downloading" })).toBe(task);
+    const task = play(...rendered, { type: "delivering", step: "preparing" });
+    expect(advance(task, { type: "delivering", step: "preparing" })).toBe(task);
     expect(advance(task, { type: "delivering", step: "uploading" })).not.toBe(task);
   });
 
@@ -198,7 +191,7 @@ describe("the life of a task", () => {
   });
 
   test("what is on its way can no longer be cancelled", () => {
-    const task = play(...rendered, { type: "delivering", step: "downloading" });
+    const task = play(...rendered, { type: "delivering", step: "preparing" });
     expect(advance(task, { type: "cancelled", at: 5, byUserId: "1" })).toBe(task);
   });
 
@@ -227,14 +220,36 @@ describe("the life of a task", () => {
 
   test("retry fetches what is rendered and does not render it again", () => {
     const task = play(...rendered, failed("deadline"), retried);
-    expect(task).toMatchObject({ state: { name: "rendering" }, deadlineAt: 99, reply: { token: "new" } });
+    expect(task).toMatchObject({ state: { name: "rendering" }, createdAt: 99, reply: { token: "new" } });
     expect(task.segments[0]?.state).toEqual({ name: "rendered", remoteId: "r1" });
   });
 
-  test.each(["result_expired", "service_failed"] as const)("retry renders again after %s", (code) => {
-    const task = play(...rendered, failed(code), retried);
+  test("retry renders again what was lost", () => {
+    const lost: TaskEvent = { type: "result-lost", segment: 0 };
+    const task = play(...rendered, lost, failed("result_expired"), retried);
     expect(task.state.name).toBe("queued");
     expect(task.segments[0]?.state).toEqual({ name: "waiting", reason: "turn", notBefore: 0 });
+  });
+
+  test("retry gives what is at the API all its time again", () => {
+    const task = play({ type: "submitting", segment: 0 }, submitted, failed("deadline"), retried);
+    expect(task.segments[0]?.state).toMatchObject({ name: "submitted", remoteId: "r1", at: 99 });
+  });
+
+  test("retry sends only the segment again that the API could not finish", () => {
+    const one = makeTask().segments;
+    const task = [
+      ...rendered,
+      { type: "submitting", segment: 1 } as const,
+      { ...submitted, segment: 1 },
+      { type: "render-failed", segment: 1 } as const,
+      failed("deadline"),
+      retried,
+    ].reduce(advance, makeTask({ segments: [...one, ...one] }));
+    expect(task.segments).toMatchObject([
+      { state: { name: "rendered", remoteId: "r1" } },
+      { state: { name: "waiting" }, failedRenders: 0 },
+    ]);
   });
 
   test("retry renders again what only a local file held", () => {
@@ -245,14 +260,6 @@ describe("the life of a task", () => {
       retried,
     );
     expect(task.segments[0]?.state.name).toBe("waiting");
-  });
-
-  test("a deadline is only ever moved later by a new process", () => {
-    const task = makeTask();
-    expect(advance(task, { type: "resumed", deadlineAt: task.deadlineAt - 1 })).toBe(task);
-    expect(advance(task, { type: "resumed", deadlineAt: task.deadlineAt + 1 }).deadlineAt).toBe(
-      task.deadlineAt + 1,
-    );
   });
 
   test("a result that is not there yet is waited for again, and a lost one is made again", () => {

@@ -1,5 +1,8 @@
 import { setImmediate } from "node:timers/promises";
+import { Abandoned } from "../../../src/tasks/abandoned.ts";
+import type { Caps } from "../../../src/tasks/fair-queue.ts";
 import { TaskJournal } from "../../../src/tasks/journal.ts";
+import { Pace } from "../../../src/tasks/pace.ts";
 import type {
   CloneRequest,
   Delivery,
@@ -14,9 +17,12 @@ import { Reports } from "../../../src/tasks/reports.ts";
 import { TaskRunner } from "../../../src/tasks/runner.ts";
 import { Scheduler } from "../../../src/tasks/scheduler.ts";
 import { isOver, type AudioFacts, type DeliveredFile, type Task } from "../../../src/tasks/task.ts";
+import { TimeLimits } from "../../../src/tasks/time-limits.ts";
 import { Watcher } from "../../../src/tasks/watcher.ts";
 import { ManualClock } from "../manual-clock.ts";
 
+/** How long the API may work on a segment. */
+export const DEADLINE_MS = 7_200_000;
 const AUDIO: AudioFacts = { bytes: 441_044, durationSeconds: 10 };
 
 /** Keeps copies, as a real store does. `broken` says which call fails. */
@@ -110,9 +116,19 @@ class FakeSamples implements SampleStore {
 }
 
 class FakeFiles implements WorkFiles {
+  /** What was joined, in order. */
+  readonly joined: { path: string; pauseAfterMs: number }[][] = [];
+  onJoin: () => Promise<void> = async () => undefined;
+
+  async join(parts: readonly { path: string; pauseAfterMs: number }[]): Promise<AudioFacts> {
+    await this.onJoin();
+    this.joined.push([...parts]);
+    return { bytes: AUDIO.bytes * parts.length, durationSeconds: AUDIO.durationSeconds * parts.length };
+  }
+
   readonly #whole = new Map<string, AudioFacts>();
   onRemove: () => Promise<void> = async () => undefined;
-  path(taskId: string, segment: number): string {
+  path(taskId: string, segment: number | "whole"): string {
     return `${taskId}/${segment}.wav`;
   }
   find(taskId: string, segment: number): AudioFacts | undefined {
@@ -148,7 +164,7 @@ type LogLine = { level: string; fields: object; message: string };
 
 /** The domain with a world in memory. `store` may be one that an earlier world left. */
 export function makeWorld(
-  options: { limit?: "auto" | number; store?: FakeTaskStore; hearsReports?: boolean } = {},
+  options: { limit?: "auto" | number; caps?: Caps; store?: FakeTaskStore; hearsReports?: boolean } = {},
 ) {
   const store = options.store ?? new FakeTaskStore();
   const clock = new ManualClock();
@@ -164,7 +180,12 @@ export function makeWorld(
     new FakeDelivery(),
   ];
   const journal = new TaskJournal(store, { clock, log, stop: stop.signal });
-  const scheduler = new Scheduler(options.limit ?? 3, clock, stop.signal);
+  const scheduler = new Scheduler({
+    limit: options.limit ?? 3,
+    capsOf: () => options.caps ?? { guild: 100, member: 100 },
+    clock,
+    stop: stop.signal,
+  });
   const watcher = new Watcher({ api, clock, log, pollMs: 30_000, random: () => 0.5 });
   const reports = new Reports(clock);
   const hearsReports = options.hearsReports ?? false;
@@ -178,10 +199,14 @@ export function makeWorld(
     samples,
     files,
     delivery,
+    pace: new Pace(),
+    abandoned: new Abandoned({ watcher, clock, stop: stop.signal }),
+    limits: new TimeLimits(DEADLINE_MS, clock),
+    join: files.join.bind(files),
     clock,
     log,
   };
-  const runner = new TaskRunner({ ...deps, stop: stop.signal, kill: kill.signal, deadlineMs: 7_200_000 });
+  const runner = new TaskRunner({ ...deps, stop: stop.signal, kill: kill.signal });
   /** Saves a task with its sample, as the service does, and starts it. */
   const submit = async (task: Task) => {
     samples.kept.set(task.id, new Uint8Array([1, 2, 3]));

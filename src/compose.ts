@@ -1,0 +1,141 @@
+import { createHash } from "node:crypto";
+import type { Client } from "discord.js";
+import type { Logger } from "pino";
+import { joinWavs } from "./audio/join-wav.ts";
+import { sampleInspector } from "./audio/sample-inspector.ts";
+import type { Config } from "./config.ts";
+import { CdnAttachments } from "./discord/attachments.ts";
+import { createClient, isConnected } from "./discord/client.ts";
+import { rarely, type Check } from "./http/health.ts";
+import { WebhookPaths } from "./http/webhook.ts";
+import type { Clock } from "./lib/clock.ts";
+import type { Phases } from "./shutdown.ts";
+import { openStorage, type Storage } from "./storage/open.ts";
+import { DiskWorkFiles } from "./storage/work-files.ts";
+import { Abandoned } from "./tasks/abandoned.ts";
+import { Admission } from "./tasks/admission.ts";
+import { Intake } from "./tasks/intake.ts";
+import { TaskJournal } from "./tasks/journal.ts";
+import { LearnedKeeper, type Learned, type LearnedStore } from "./tasks/learned.ts";
+import { Outlooks } from "./tasks/outlook.ts";
+import { Pace } from "./tasks/pace.ts";
+import type { Delivery } from "./tasks/ports.ts";
+import { Reports } from "./tasks/reports.ts";
+import { TaskRunner } from "./tasks/runner.ts";
+import { Scheduler } from "./tasks/scheduler.ts";
+import { TaskService } from "./tasks/service.ts";
+import { TimeLimits } from "./tasks/time-limits.ts";
+import { Watcher } from "./tasks/watcher.ts";
+import { VoiceApiClient } from "./voice-api/client.ts";
+
+/** What every part is given. */
+export type Base = { config: Config; log: Logger; clock: Clock; phases: Phases };
+
+/** Everything that reaches outside the process. */
+export type World = {
+  storage: Storage;
+  files: DiskWorkFiles;
+  client: Client;
+  webhooks: WebhookPaths;
+  api: VoiceApiClient;
+  attachments: CdnAttachments;
+  learnedStore: LearnedStore;
+  /** What an earlier process learned about this key. */
+  learned: Learned | undefined;
+};
+
+/** How often `/readyz` may bother the voice API, ms. */
+const KEY_CHECK_MS = 60_000;
+
+/** `opened` closes everything in reverse. */
+export async function openWorld(
+  { config, log, clock, phases }: Base,
+  opened: AsyncDisposableStack,
+): Promise<World> {
+  const storage = await openStorage(config.storageUrl, log, phases.stop);
+  opened.defer(() => storage.close());
+  const files = opened.use(new DiskWorkFiles(config.tempDir));
+  const client = createClient(config.discord.apiUrl);
+  opened.defer(() => client.destroy());
+  const webhooks = new WebhookPaths(config.voiceApi.key);
+  const { publicUrl } = config.http;
+  const callbackUrl = (segmentKey: string) =>
+    publicUrl === undefined ? undefined : publicUrl + webhooks.pathFor(segmentKey);
+  const api = opened.use(new VoiceApiClient({ ...config.voiceApi, clock, callbackUrl }));
+  const attachments = opened.use(new CdnAttachments(config.discord.apiUrl, clock));
+  const learnedStore = storage.learned(fingerprint(config.voiceApi));
+  const learned = await learnedStore.load();
+  return { storage, files, client, webhooks, api, attachments, learnedStore, learned };
+}
+
+/** Tells keys apart without giving them away. */
+function fingerprint({ url, key }: { url: string; key: string }): string {
+  return createHash("sha256").update(`${url} ${key}`).digest("hex").slice(0, 32);
+}
+
+/** What decides when, and learns from what happens. */
+export type Core = ReturnType<typeof buildCore>;
+
+export function buildCore({ config, log, clock, phases }: Base, world: World, opened: AsyncDisposableStack) {
+  const { storage, api, learned, learnedStore } = world;
+  const { stop } = phases;
+  const capsOf = () => config.caps;
+  const journal = new TaskJournal(storage.tasks, { clock, log, stop });
+  const pace = new Pace(learned?.pace);
+  const limit = learned?.limit;
+  const keeper = opened.use(new LearnedKeeper({ store: learnedStore, pace, limit, clock, log }));
+  const scheduler = new Scheduler({
+    limit: config.voiceApi.concurrency,
+    capsOf: () => ({ guild: config.caps.guild.active, member: config.caps.member.active }),
+    clock,
+    stop,
+    learned: limit,
+    onLearned: (learnedNow) => keeper.note(learnedNow),
+  });
+  const watcher = new Watcher({ api, clock, log, pollMs: config.voiceApi.pollMs });
+  const outlooks = new Outlooks({ scheduler, journal, pace, capsOf, clock });
+  const admission = new Admission(journal, capsOf);
+  return { journal, pace, scheduler, watcher, outlooks, admission, reports: new Reports(clock) };
+}
+
+/** The domain, with the world behind its ports. */
+export function buildTasks(
+  { config, log, clock, phases }: Base,
+  world: World,
+  core: Core,
+  delivery: Delivery,
+) {
+  const { storage, files, api, attachments } = world;
+  const { samples, tasks, arrivals } = storage;
+  const { stop, kill } = phases;
+  const shared = { ...core, api, samples, clock, log };
+  const runner = new TaskRunner({
+    ...shared,
+    abandoned: new Abandoned({ watcher: core.watcher, clock, stop }),
+    limits: new TimeLimits(config.taskDeadlineMs, clock),
+    hearsReports: config.http.publicUrl !== undefined,
+    join: joinWavs,
+    files,
+    delivery,
+    stop,
+    kill,
+  });
+  const { maxCharacters, maxSegmentCharacters } = config.text;
+  const intake = new Intake(attachments, sampleInspector, maxCharacters);
+  const service = new TaskService({ ...shared, tasks, arrivals, runner, intake, maxSegmentCharacters });
+  return { runner, service };
+}
+
+/** What `/readyz` looks at. */
+export function buildChecks({ clock, phases }: Base, { client, storage, api }: World, { scheduler }: Core) {
+  const submitting: Check = async () => {
+    const { paused } = scheduler;
+    return paused === undefined ? "ok" : `paused: the voice API refuses the ${paused}`;
+  };
+  return {
+    discord: async () => (isConnected(client) ? "ok" : "not connected"),
+    store: () => storage.check(),
+    voice_api: rarely(() => api.checkKey(phases.stop), KEY_CHECK_MS, clock),
+    submitting,
+  };
+}
