@@ -1,9 +1,10 @@
 import { parseArgs } from "node:util";
 import { printTable, writeReport } from "./report.ts";
+import { benchBurst } from "./burst.ts";
 import { benchRecovery } from "./recovery.ts";
 
 /** Every bench by its name: gives its table and what goes into the JSON line. */
-const BENCHES = { recovery: benchRecovery } as const;
+const BENCHES = { recovery: benchRecovery, burst: benchBurst } as const;
 
 const USAGE = `npm run bench -- recovery [--tasks 10000] [--json] [--write]
 

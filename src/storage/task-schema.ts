@@ -81,8 +81,8 @@ export type Migrations = Record<number, (task: unknown) => unknown>;
 const VERSION = 2;
 const MIGRATIONS: Migrations = {
   // Version 1 knew one segment and downloaded it on the way to the member.
-  1: (task) => {
-    const { state, segments, ...rest } = check(versionOne, task);
+  1: (old) => {
+    const { state, segments, ...rest } = check(versionOne, old);
     const isDownloading = state.name === "delivering" && state["step"] === "downloading";
     return {
       ...rest,
