@@ -1,53 +1,94 @@
-import { parseArgs } from "node:util";
-import { printTable, writeReport } from "./report.ts";
+import { parseArgs, type ParseArgsOptionsConfig } from "node:util";
+import { printTable, writeReport, type Table } from "./report.ts";
 import { benchBurst } from "./burst.ts";
 import { benchRecovery } from "./recovery.ts";
+import { benchScheduler } from "./scheduler.ts";
 
-/** Every bench by its name: gives its table and what goes into the JSON line. */
-const BENCHES = { recovery: benchRecovery, burst: benchBurst } as const;
+type Values = Record<string, string | boolean | undefined>;
 
-const USAGE = `npm run bench -- recovery [--tasks 10000] [--json] [--write]
+type Bench = {
+  about: string;
+  /** Options besides --json and --write, and what the usage says of each. */
+  options: ParseArgsOptionsConfig;
+  usage: readonly string[];
+  /** Gives what goes into the JSON line, and tables by the names of their places in docs/performance.md. */
+  run(values: Values, signal: AbortSignal): Promise<{ figures: object; tables: Record<string, Table> }>;
+};
 
-  recovery    how long the bot takes to take up unfinished tasks after a start, and its memory then
+const BENCHES: Readonly<Record<string, Bench>> = {
+  recovery: {
+    about: "how long the bot takes to take up unfinished tasks after a start, and its memory then",
+    options: { tasks: { type: "string", default: "10000" } },
+    usage: ["--tasks N   how many; 10000 if left out"],
+    async run({ tasks }, signal) {
+      const { figures, table } = await benchRecovery({ tasks: readCount("tasks", tasks, 2) }, signal);
+      return { figures, tables: { recovery: table } };
+    },
+  },
+  burst: {
+    about:
+      "how soon 1,000 commands within a second are acknowledged and taken in, and the memory then; on Linux",
+    options: {},
+    usage: [],
+    run: (_values, signal) => benchBurst(signal),
+  },
+  scheduler: {
+    about: "how well the API's unknown limit is used, how often it refuses, and how fair the turns are",
+    options: {},
+    usage: [],
+    run: (_values, signal) => benchScheduler(signal),
+  },
+};
 
-  --tasks N   how many; 10000 if left out
-  --json      a line of JSON as the last one
-  --write     the table into docs/performance.md`;
+const COMMON = {
+  json: { type: "boolean", default: false },
+  write: { type: "boolean", default: false },
+} as const;
 
 class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-function readArguments(args: string[]) {
-  const { positionals, values } = parse(args);
-  const [name = "", ...rest] = positionals;
-  if (!Object.hasOwn(BENCHES, name) || rest.length > 0)
-    throw new UsageError(`There is no bench "${positionals.join(" ")}".`);
-  const tasks = Number(values.tasks);
-  if (!Number.isInteger(tasks) || tasks < 2 || tasks > 1_000_000)
-    throw new UsageError(`--tasks takes a whole number from 2, not "${values.tasks}".`);
-  return { name: name as keyof typeof BENCHES, tasks, json: values.json, write: values.write };
+function describeUsage(): string {
+  const benches = Object.entries(BENCHES).flatMap(([name, { about, usage }]) => [
+    `  ${name.padEnd(12)}${about}`,
+    ...usage.map((line) => `    ${line}`),
+  ]);
+  return [
+    "npm run bench -- NAME [options]",
+    "",
+    ...benches,
+    "",
+    "  --json      a line of JSON as the last one",
+    "  --write     the tables into docs/performance.md",
+  ].join("\n");
 }
 
-function parse(args: string[]) {
-  const options = {
-    tasks: { type: "string", default: "10000" },
-    json: { type: "boolean", default: false },
-    write: { type: "boolean", default: false },
-  } as const;
+function readCount(name: string, value: string | boolean | undefined, least: number): number {
+  const count = Number(value);
+  if (Number.isInteger(count) && count >= least && count <= 1_000_000) return count;
+  throw new UsageError(`--${name} takes a whole number from ${least}, not "${String(value)}".`);
+}
+
+function readValues(args: string[], options: ParseArgsOptionsConfig): Values {
   try {
-    return parseArgs({ args, options, allowPositionals: true });
+    return parseArgs({ args, options: { ...COMMON, ...options } }).values;
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error));
   }
 }
 
-async function main(args: string[], signal: AbortSignal): Promise<void> {
-  const { name, json, write, ...options } = readArguments(args);
-  const { figures, table } = await BENCHES[name](options, signal);
-  printTable(table);
-  if (write) await writeReport(name, table);
-  if (json) process.stdout.write(`${JSON.stringify({ bench: name, ...figures })}\n`);
+async function main([name = "", ...args]: string[], signal: AbortSignal): Promise<void> {
+  const bench = Object.hasOwn(BENCHES, name) ? BENCHES[name] : undefined;
+  if (!bench) throw new UsageError(`There is no bench "${name}".`);
+  const values = readValues(args, bench.options);
+  const { figures, tables } = await bench.run(values, signal);
+  for (const [place, table] of Object.entries(tables)) {
+    printTable(table);
+    process.stdout.write("\n");
+    if (values["write"]) await writeReport(place, table);
+  }
+  if (values["json"]) process.stdout.write(`${JSON.stringify({ bench: name, ...figures })}\n`);
 }
 
 const interrupted = new AbortController();
@@ -58,7 +99,7 @@ try {
 } catch (error) {
   if (error instanceof UsageError) {
     process.exitCode = 2;
-    process.stderr.write(`${error.message}\n\n${USAGE}\n`);
+    process.stderr.write(`${error.message}\n\n${describeUsage()}\n`);
   } else if (interrupted.signal.aborted) {
     process.exitCode = 130;
     process.stderr.write("interrupted\n");

@@ -7,6 +7,7 @@ import type {
 } from "discord.js";
 import { DiscordAPIError, MessageFlags, PermissionFlagsBits, RESTJSONErrorCodes } from "discord.js";
 import { UserError } from "../errors.ts";
+import { RightOfWay } from "../lib/right-of-way.ts";
 import type { Attachment } from "../tasks/ports.ts";
 import type { Actor, TaskService } from "../tasks/service.ts";
 import type { Reply } from "../tasks/task.ts";
@@ -55,9 +56,15 @@ const NEEDED = {
 /** Interaction tokens live 15 minutes (Discord's interaction documentation). */
 const TOKEN_LIFE_MS = 15 * 60_000;
 
+/** Discord's limit for the first answer to an interaction (interaction documentation): later it helps nobody. */
+const ANSWER_WITHIN_MS = 3_000;
+/** First answers go before what commands do next, so that in a rush every member gets theirs in time. */
+const firstAnswers = new RightOfWay();
+
 /**
  * Answers in public with "thinking"; the answer becomes the card. `expect` hears of the reply before Discord does, when
- * its message has no id yet: whatever happens from there on, somebody knows that it must be ended.
+ * its message has no id yet: whatever happens from there on, somebody knows that it must be ended. Resolves when nobody
+ * else waits for a first answer, or could still get one in time.
  */
 export async function deferReply(
   interaction: ChatInputCommandInteraction<"cached">,
@@ -65,7 +72,8 @@ export async function deferReply(
 ): Promise<Reply> {
   requirePermissions(interaction);
   const expected = expect(replyOf(interaction, interaction.id));
-  const [reply] = await Promise.all([deferInPublic(interaction), expected]);
+  const [reply] = await Promise.all([firstAnswers.goFirst(() => deferInPublic(interaction)), expected]);
+  await firstAnswers.giveWay(AbortSignal.timeout(ANSWER_WITHIN_MS)).catch(() => undefined);
   return reply;
 }
 
@@ -81,7 +89,7 @@ async function deferInPublic(interaction: ChatInputCommandInteraction<"cached">)
 
 /** Answers a press on a card; further edits of the card may go through this interaction. */
 export async function deferUpdate(interaction: ButtonInteraction<"cached">): Promise<Reply> {
-  await interaction.deferUpdate();
+  await firstAnswers.goFirst(() => interaction.deferUpdate());
   return replyOf(interaction, interaction.message.id);
 }
 
@@ -117,7 +125,7 @@ export async function answerPrivately(
   interaction: ChatInputCommandInteraction<"cached">,
   { embeds, components }: Card,
 ): Promise<void> {
-  await interaction.reply({ embeds, components, flags: MessageFlags.Ephemeral });
+  await firstAnswers.goFirst(() => interaction.reply({ embeds, components, flags: MessageFlags.Ephemeral }));
 }
 
 type AnyInteraction = ChatInputCommandInteraction<"cached"> | ButtonInteraction<"cached">;

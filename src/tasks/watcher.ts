@@ -8,6 +8,7 @@ export type RemoteEnd = Extract<RemoteStatus, { status: "completed" | "failed" }
 const AFTER_ESTIMATE_MS = 1_000;
 
 type Watched = { taskId: string; remoteId: string; estimatedCompletion?: number | undefined };
+type Watch = Watched & { call: AbortController };
 
 /**
  * Waits for remote tasks to end. Polling guarantees that it happens, at the pace that the vendor asks for; `wake`
@@ -19,7 +20,8 @@ export class Watcher {
   readonly #log: Log;
   readonly #pollMs: number;
   readonly #random: () => number;
-  readonly #sleepers = new Map<string, AbortController>();
+  /** By remote id; each `call` ends one sleep, this or the next. */
+  readonly #watches = new Map<string, Watch>();
 
   constructor(deps: { api: VoiceApi; clock: Clock; log: Log; pollMs: number; random?: () => number }) {
     this.#api = deps.api;
@@ -31,9 +33,9 @@ export class Watcher {
 
   /** Looks at this task now instead of at the next poll; false when nobody waits for it. */
   wake(remoteId: string): boolean {
-    const sleeper = this.#sleepers.get(remoteId);
-    sleeper?.abort();
-    return sleeper !== undefined;
+    const watch = this.#watches.get(remoteId);
+    watch?.call.abort();
+    return watch !== undefined;
   }
 
   /**
@@ -45,11 +47,17 @@ export class Watcher {
     onStarted: (startedAt: number) => Promise<void>,
     signal: AbortSignal,
   ): Promise<RemoteEnd> {
-    for (;;) {
-      await this.#sleep(task, signal);
-      const status = await this.#ask(task, signal);
-      if (status?.status === "completed" || status?.status === "failed") return status;
-      if (status?.status === "processing") await onStarted(status.startedAt ?? this.#clock.now());
+    const watch: Watch = { ...task, call: new AbortController() };
+    this.#watches.set(task.remoteId, watch);
+    try {
+      for (;;) {
+        await this.#sleep(watch, signal);
+        const status = await this.#ask(task, signal);
+        if (status?.status === "completed" || status?.status === "failed") return status;
+        if (status?.status === "processing") await onStarted(status.startedAt ?? this.#clock.now());
+      }
+    } finally {
+      if (this.#watches.get(task.remoteId) === watch) this.#watches.delete(task.remoteId);
     }
   }
 
@@ -67,17 +75,16 @@ export class Watcher {
     }
   }
 
-  async #sleep({ remoteId, estimatedCompletion }: Watched, signal: AbortSignal): Promise<void> {
-    const sleeper = new AbortController();
-    this.#sleepers.set(remoteId, sleeper);
+  /** What wakes it during the look that follows ends the next sleep: that look may have been too early. */
+  async #sleep(watch: Watch, signal: AbortSignal): Promise<void> {
+    const { call, estimatedCompletion } = watch;
     try {
-      await this.#clock.sleep(this.#pause(estimatedCompletion), AbortSignal.any([signal, sleeper.signal]));
+      await this.#clock.sleep(this.#pause(estimatedCompletion), AbortSignal.any([signal, call.signal]));
     } catch (error) {
       signal.throwIfAborted();
-      if (!sleeper.signal.aborted) throw error;
-    } finally {
-      this.#sleepers.delete(remoteId);
+      if (!call.signal.aborted) throw error;
     }
+    watch.call = new AbortController();
   }
 
   /** The poll interval with 10 % of jitter, or less when the API's own estimate falls into it. */

@@ -3,6 +3,10 @@ import { describe, expect, test } from "vitest";
 import type { LearnedLimit } from "../../../src/tasks/concurrency.ts";
 import type { Caps } from "../../../src/tasks/fair-queue.ts";
 import { Scheduler, type Entry, type Permit } from "../../../src/tasks/scheduler.ts";
+import { makeLoad } from "../../../bench/scheduler/load.ts";
+import { countIn, jain, utilisation } from "../../../bench/scheduler/measure.ts";
+import { runMynah, type Simulation } from "../../../bench/scheduler/mynah.ts";
+import { Random } from "../../chaos/random.ts";
 import { ManualClock, settle } from "../manual-clock.ts";
 
 const never = new AbortController().signal;
@@ -469,9 +473,9 @@ class Laws {
     one.permit.accepted();
   }
 
-  #end(which: number, howRefused?: { wait: number | undefined }): void {
-    if (howRefused && this.held[which]?.isAccepted) return;
-    const [one] = this.held.splice(which, 1);
+  #end(index: number, howRefused?: { wait: number | undefined }): void {
+    if (howRefused && this.held[index]?.isAccepted) return;
+    const [one] = this.held.splice(index, 1);
     if (!one) return;
     if (howRefused) {
       this.#close(howRefused.wait ?? 0);
@@ -513,4 +517,43 @@ test("no permit is lost or given twice, caps and order hold at every instant, an
     }),
     { numRuns: 60 },
   );
+});
+
+describe("hours of work at an API with a hidden limit, simulated", () => {
+  const HOUR = 3_600_000;
+
+  test.each([
+    { limit: 1, hearsWebhooks: true, least: 0.97 },
+    { limit: 7, hearsWebhooks: false, least: 0.95 },
+    { limit: 30, hearsWebhooks: false, least: 0.95 },
+  ])(
+    "use it, hardly ever run against it, and are shared evenly: $limit",
+    async ({ limit, hearsWebhooks, least }) => {
+      const load = makeLoad({ guilds: 12, tasks: 500 + 15 * limit, limit }, new Random(limit));
+      const { api } = await runMynah({ load, limit, hearsWebhooks, seed: limit }, never);
+      const window = { from: api.starts[2 * limit]?.at ?? 0, to: api.starts.at(-limit)?.at ?? 0 };
+      const times = api.starts.map(({ at }) => at);
+      expect(api.starts).toHaveLength(load.length);
+      expect(utilisation(api.starts, limit, window)).toBeGreaterThan(least);
+      expect(countIn(api.refusedAt, window) / countIn(times, window)).toBeLessThanOrEqual(0.02);
+      expect(jain(load, api.starts, window)).toBeGreaterThan(0.98);
+    },
+  );
+
+  test("follow a plan that changes, and one that changes back", async () => {
+    const load = makeLoad({ guilds: 5, tasks: 500, limit: 3 }, new Random(1));
+    const permits: number[] = [];
+    const script = ({ clock, api, scheduler }: Simulation) => {
+      const change = (at: number, limit: number) =>
+        clock.at(at, () => {
+          permits.push(scheduler.load.permits);
+          api.limit = limit;
+        });
+      change(1 * HOUR, 8);
+      change(5 * HOUR, 3);
+      change(7 * HOUR, 3);
+    };
+    const { learned } = await runMynah({ load, limit: 3, hearsWebhooks: true, seed: 1, script }, never);
+    expect({ permits, learned }).toEqual({ permits: [3, 8, 3], learned: { limit: 3 } });
+  });
 });

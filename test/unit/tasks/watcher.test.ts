@@ -12,10 +12,14 @@ type Answer = RemoteStatus | VoiceApiFailureReason;
 
 const POLL_MS = 30_000;
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
+const never = new AbortController().signal;
 const unused = () => Promise.reject(new Error("not part of this"));
 
 /** Watches one remote task; `answers` are given in turn, the last one for ever. */
-function watch(answers: Answer[], options: { estimateInMs?: number; random?: () => number } = {}) {
+function watch(
+  answers: Answer[],
+  options: { estimateInMs?: number; random?: () => number; onLook?: (number: number) => void } = {},
+) {
   const clock = new ManualClock();
   const looks: number[] = [];
   const start = clock.now();
@@ -26,6 +30,7 @@ function watch(answers: Answer[], options: { estimateInMs?: number; random?: () 
     async status(remoteId) {
       expect(remoteId).toBe("r1");
       looks.push(clock.now() - start);
+      options.onLook?.(looks.length);
       const answer = answers[Math.min(looks.length, answers.length) - 1];
       if (answer === undefined || typeof answer === "string")
         throw new VoiceApiFailure(answer ?? "unavailable", "no");
@@ -123,6 +128,25 @@ describe("wake", () => {
     expect(watcher.wake("another")).toBe(false);
     await clock.advance(30_000);
     expect(watcher.wake("r1")).toBe(false);
+  });
+
+  test("while a look is under way leads to another at once: the first may have been too early", async () => {
+    const onLook = (number: number) => void (number === 1 && watcher.wake("r1"));
+    const { clock, watcher, looks, outcome } = watch([PENDING, COMPLETED], { onLook });
+    await clock.advance(30_000);
+    expect(looks).toEqual([30_000, 30_000]);
+    expect(outcome.end).toEqual({ status: "completed" });
+  });
+
+  test("finds a watch that began before another of the same task was quite over", async () => {
+    const { watcher, looks, stop } = watch([COMPLETED]);
+    await settle();
+    stop.abort(new Error("somebody else watches now"));
+    const again = watcher.watch({ taskId: "t", remoteId: "r1" }, async () => undefined, never);
+    await settle();
+    expect(watcher.wake("r1")).toBe(true);
+    expect(await again).toEqual({ status: "completed" });
+    expect(looks).toEqual([0]);
   });
 
   test("wakes one watch only", async () => {
