@@ -18,6 +18,8 @@ const WAITING = 5_000;
 /** The last command is sent this long after the first, so that all of them fall into one second. */
 const SPREAD_MS = 950;
 const STEP_MS = 20;
+/** When it took longer, the machine was too busy for a burst. */
+const MOST_SPREAD_MS = 1_250;
 /** Discord's own limit for the first answer to an interaction. */
 const ACKNOWLEDGE_WITHIN_MS = 3_000;
 /** Few enough per guild and member that the caps, as they are when nothing is configured, refuse nobody. */
@@ -211,11 +213,14 @@ function summarize(sent: readonly SentInteraction[], answeredAt: ReadonlyMap<str
   const times = records
     .map(({ id, sentAt }) => (answeredAt.get(id) ?? Number.POSITIVE_INFINITY) - sentAt)
     .sort((a, b) => a - b);
+  const sent_in_ms = (records.at(-1)?.sentAt ?? 0) - (records[0]?.sentAt ?? 0);
+  if (sent_in_ms > MOST_SPREAD_MS)
+    throw new Error(`the machine is too busy: sending the commands took ${sent_in_ms} ms`);
   return {
     ack_p50_ms: quantile(times, 0.5),
     ack_p99_ms: quantile(times, 0.99),
     ack_max_ms: quantile(times, 1),
     late: times.filter((time) => time > ACKNOWLEDGE_WITHIN_MS).length,
-    sent_in_ms: (records.at(-1)?.sentAt ?? 0) - (records[0]?.sentAt ?? 0),
+    sent_in_ms,
   };
 }

@@ -16,9 +16,9 @@ const WAITING = [10, 1_000, 100_000] as const;
 /** Fairness and learned concurrency: simulated in virtual time, then once for real; and the cost of one decision. */
 export async function benchScheduler(signal: AbortSignal): Promise<Result> {
   const costs = measureCosts();
+  const real = await benchReal(signal);
   const { figures, table } = await benchLimits(signal);
   const scenarios = await benchScenarios(signal);
-  const real = await benchReal(signal);
   const decision = [
     ["waiting", "one decision"],
     ...WAITING.map((waiting, index) => [

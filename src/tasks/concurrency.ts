@@ -176,28 +176,31 @@ function confirm(state: Concurrency): Concurrency {
  */
 export function learnRefused(state: Concurrency, sent: Concurrency, now: number): Concurrency {
   const isFirst = sent.epoch === state.epoch;
+  const isTry = isFirst && state.lowered?.isTrying === true;
   const found = isFirst ? Math.max(sent.active, state.active - 1) : state.ceiling - 1;
   const ceiling = Math.max(1, state.fixed ? Math.min(found, state.limit ?? found) : found);
+  const refusedInARow = state.refusedInARow + (isFirst && !isTry ? 1 : 0);
   const learned = {
     ...state,
+    permits: isFirst ? ceiling : Math.min(state.permits, ceiling),
     ceiling,
     isProven: false,
     steady: 0,
-    epoch: isFirst ? state.epoch + 1 : state.epoch,
+    epoch: state.epoch + (isFirst ? 1 : 0),
+    refusedInARow,
   };
-  const isTry = isFirst && state.lowered?.isTrying === true;
-  const row = isFirst && !isTry ? state.refusedInARow + 1 : state.refusedInARow;
-  const { limit } = state;
-  const isNear =
-    !state.fixed && found >= 1 && (limit === undefined || found >= limit - Math.floor(limit * NOISE));
-  if (isNear) {
+  if (isNearLimit(state, found)) {
     const debt = Math.min(MAX_DEBT, state.debt + ACCEPTS_PER_REFUSAL);
-    const permits = isFirst ? ceiling : Math.min(state.permits, ceiling);
-    return { ...learned, permits, limit: limit ?? found, debt, refusedInARow: row, lowered: undefined };
+    return { ...learned, limit: state.limit ?? found, debt, lowered: undefined };
   }
-  const fallen = isFirst && !isTry && row > 1 ? Math.floor(state.permits * (1 - FALL)) : ceiling;
-  const permits = Math.max(1, Math.min(fallen, ceiling, isFirst ? ceiling : state.permits));
-  return lower({ ...learned, permits, trust: 0, refusedInARow: row }, isTry, now);
+  const fallen = Math.max(1, Math.floor(state.permits * (1 - FALL)));
+  const falls = isFirst && !isTry && refusedInARow > 1;
+  const permits = falls ? Math.min(ceiling, fallen) : learned.permits;
+  return lower({ ...learned, permits, trust: 0 }, isTry, now);
+}
+
+function isNearLimit({ fixed, limit }: Concurrency, found: number): boolean {
+  return !fixed && found >= 1 && (limit === undefined || found >= limit - Math.floor(limit * NOISE));
 }
 
 /** Permits are below the limit now, or stay there after a try that failed. */

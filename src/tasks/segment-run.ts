@@ -152,12 +152,13 @@ export class SegmentRun {
 
   async #enter(
     { id: taskId, guildId, userId, createdAt }: Task,
-    { text, failedRenders }: Segment,
+    { text }: Segment,
     reason: WaitReason,
     signal: AbortSignal,
   ): Promise<Permit> {
     const { scheduler, limits } = this.#deps;
-    const keepsItsPlace = reason !== "turn" || failedRenders > 0;
+    // What the API has rendered, even badly, has had its turn.
+    const keepsItsPlace = reason !== "turn";
     const entry = { taskId, guildId, userId, characters: countCharacters(text) };
     return await withDeadline(limits.inLine(createdAt), signal, (either) =>
       scheduler.enter(entry, keepsItsPlace, either),
