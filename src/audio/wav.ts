@@ -66,6 +66,11 @@ export class WavReader {
     }
   }
 
+  /** Counts bytes of the file that need not be looked at, for who can read it at any place. */
+  skip(bytes: number): void {
+    this.#bytes += bytes;
+  }
+
   /** Call it when the last byte was pushed. @throws {WavInvalid} when the file is not whole. */
   finish(): WavFacts {
     const header = this.#header;
