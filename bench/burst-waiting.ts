@@ -96,6 +96,7 @@ function makeTask(index: number, { guildId, userId, channelId, text, createdAt, 
     text,
     speed: 1,
     pitch: 0,
+    deliver: "file",
     sample: {
       fileName: "silence.wav",
       contentType: "audio/wav",

@@ -1,5 +1,6 @@
 import { parseArgs, type ParseArgsOptionsConfig } from "node:util";
 import { printTable, writeReport, type Table } from "./report.ts";
+import { benchAudio } from "./audio.ts";
 import { benchBurst } from "./burst.ts";
 import { benchRecovery } from "./recovery.ts";
 import { benchScheduler } from "./scheduler.ts";
@@ -16,6 +17,15 @@ type Bench = {
 };
 
 const BENCHES: Readonly<Record<string, Bench>> = {
+  audio: {
+    about: "encoding a result to each form against ffmpeg, which must be installed; takes some ten minutes",
+    options: {},
+    usage: [],
+    async run(_values, signal) {
+      const { figures, table } = await benchAudio({}, signal);
+      return { figures, tables: { audio: table } };
+    },
+  },
   recovery: {
     about: "how long the bot takes to take up unfinished tasks after a start, and its memory then",
     options: { tasks: { type: "string", default: "10000" } },

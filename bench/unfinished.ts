@@ -124,6 +124,7 @@ function makeTask(index: number, createdAt: number, { guildId, userId, channelId
     text: TEXT,
     speed: 1,
     pitch: 0,
+    deliver: "file",
     sample: { fileName: "austen.wav", contentType: "audio/wav", bytes: 230_000, durationSeconds: 7 },
     createdAt,
     state: { name: "queued" },
