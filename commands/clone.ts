@@ -7,6 +7,7 @@ import {
   type Command,
 } from "../src/discord/command.ts";
 import { PITCH, SPEED } from "../src/tasks/intake.ts";
+import type { DeliverAs } from "../src/tasks/task.ts";
 
 export const clone: Command = {
   data: {
@@ -17,7 +18,7 @@ export const clone: Command = {
     options: [
       {
         name: "sample",
-        description: "5 to 30 seconds of clear speech: WAV, MP3 or M4A, up to 4.5 MB",
+        description: "Clear speech, 5 seconds to 10 minutes: WAV, MP3, M4A, Ogg, FLAC and more, up to 25 MB",
         type: ApplicationCommandOptionType.Attachment,
         required: true,
       },
@@ -46,6 +47,16 @@ export const clone: Command = {
         min_value: PITCH.min,
         max_value: PITCH.max,
       },
+      {
+        name: "deliver",
+        description:
+          "How you get it: as a file on this message, or as a voice message below it; a file if left out",
+        type: ApplicationCommandOptionType.String,
+        choices: [
+          { name: "file", value: "file" },
+          { name: "voice message", value: "voice_message" },
+        ],
+      },
     ],
   },
 
@@ -56,6 +67,7 @@ export const clone: Command = {
       textFile: readAttachment(interaction, "text_file"),
       speed: interaction.options.getNumber("speed") ?? SPEED.default,
       pitch: interaction.options.getNumber("pitch") ?? PITCH.default,
+      deliver: readDeliverAs(interaction.options.getString("deliver")),
     };
     tasks.check(options, { guildId: interaction.guildId, userId: interaction.user.id });
     const reply = await deferReply(interaction, (expected) => tasks.expect(expected));
@@ -67,3 +79,7 @@ export const clone: Command = {
     );
   },
 };
+
+function readDeliverAs(value: string | null): DeliverAs {
+  return value === "voice_message" ? value : "file";
+}

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import type { Client } from "discord.js";
 import type { Logger } from "pino";
+import { SpeechEncoder } from "./audio/encode.ts";
 import { joinWavs } from "./audio/join-wav.ts";
-import { sampleInspector } from "./audio/sample-inspector.ts";
+import { SamplePreparer } from "./audio/prepare.ts";
 import type { Config } from "./config.ts";
 import { CdnAttachments } from "./discord/attachments.ts";
 import { createClient, isConnected } from "./discord/client.ts";
@@ -39,6 +40,8 @@ export type World = {
   webhooks: WebhookPaths;
   api: VoiceApiClient;
   attachments: CdnAttachments;
+  samplePreparer: SamplePreparer;
+  encoder: SpeechEncoder;
   learnedStore: LearnedStore;
   /** What an earlier process learned about this key. */
   learned: Learned | undefined;
@@ -54,7 +57,7 @@ export async function openWorld(
 ): Promise<World> {
   const storage = await openStorage(config.storageUrl, log, phases.stop);
   opened.defer(() => storage.close());
-  const files = opened.use(new DiskWorkFiles(config.tempDir));
+  const files = opened.use(new DiskWorkFiles(config.temp.folder, config.temp.maxBytes));
   const client = createClient(config.discord.apiUrl);
   opened.defer(() => client.destroy());
   const webhooks = new WebhookPaths(config.voiceApi.key);
@@ -63,9 +66,22 @@ export async function openWorld(
     publicUrl === undefined ? undefined : publicUrl + webhooks.pathFor(segmentKey);
   const api = opened.use(new VoiceApiClient({ ...config.voiceApi, clock, callbackUrl }));
   const attachments = opened.use(new CdnAttachments(config.discord.apiUrl, clock));
+  const samplePreparer = opened.use(new SamplePreparer());
+  const encoder = opened.use(new SpeechEncoder());
   const learnedStore = storage.learned(fingerprint(config.voiceApi));
   const learned = await learnedStore.load();
-  return { storage, files, client, webhooks, api, attachments, learnedStore, learned };
+  return {
+    storage,
+    files,
+    client,
+    webhooks,
+    api,
+    attachments,
+    samplePreparer,
+    encoder,
+    learnedStore,
+    learned,
+  };
 }
 
 /** Tells keys apart without giving them away. */
@@ -105,7 +121,7 @@ export function buildTasks(
   core: Core,
   delivery: Delivery,
 ) {
-  const { storage, files, api, attachments } = world;
+  const { storage, files, api, attachments, samplePreparer } = world;
   const { samples, tasks, arrivals } = storage;
   const { stop, kill } = phases;
   const shared = { ...core, api, samples, clock, log };
@@ -121,7 +137,7 @@ export function buildTasks(
     kill,
   });
   const { maxCharacters, maxSegmentCharacters } = config.text;
-  const intake = new Intake(attachments, sampleInspector, maxCharacters);
+  const intake = new Intake(attachments, samplePreparer, maxCharacters);
   const service = new TaskService({ ...shared, tasks, arrivals, runner, intake, maxSegmentCharacters });
   return { runner, service };
 }

@@ -17,17 +17,25 @@ const SENTENCES = {
   text_not_utf8: () =>
     "I cannot read the letters in this text file, because it is not saved as UTF-8. In your editor choose “Save as”, pick UTF-8 as the encoding, and attach it again.",
   sample_type: (d: { got: string }) =>
-    `The sample is ${d.got}, and I can use WAV, MP3 or M4A. Convert it to one of these and attach it again.`,
+    `The sample is ${d.got}, and I cannot take a voice from that. Save the recording as WAV, MP3, M4A, Ogg or FLAC and attach it again.`,
+  sample_codec: (d: { got: string }) =>
+    `This sample is ${d.got}, and I cannot play what is in there. Save the recording as WAV or MP3 and attach it again.`,
   sample_too_large: (d: { size: string }) =>
-    `The sample is ${d.size}, and the limit is 4.5 MB. A shorter recording, or the same one as MP3, will fit.`,
+    `The sample is ${d.size}, and I can take up to 25 MB. Half a minute of clear speech is all I need, or the same recording as MP3.`,
   sample_unreadable: () =>
     "I cannot play this sample: the file seems to be damaged or is not audio. Save it again as WAV, MP3 or M4A and attach it.",
   sample_too_slow: () =>
     "Checking this sample took too long, so I stopped. Try again in a moment; if it happens again, save it anew as WAV or MP3.",
   sample_too_short: (d: { seconds: string }) =>
     `The sample is ${d.seconds} long and I need at least 5 seconds to learn a voice. 10 to 20 seconds of clear speech work best.`,
-  sample_too_long: (d: { seconds: string }) =>
-    `The sample is ${d.seconds} long and I can use at most 30 seconds. Cut out 10 to 20 seconds of clear speech and attach that.`,
+  sample_too_long: () =>
+    "The sample is longer than 10 minutes, and I look for a voice in up to 10. Cut out half a minute of clear speech and attach that.",
+  sample_silent: () =>
+    "I can hear next to nothing in this sample: it is silent or very faint. Check that the right microphone was on, record again a little closer to it, and attach that.",
+  sample_clipped: () =>
+    "This sample is so loud that nearly all of it is cut off and distorted. Turn the microphone down or move away from it, record again, and attach that.",
+  sample_noise: () =>
+    "I hear one steady sound in this sample, like noise or a tone, and no voice. Record some clear speech in a quiet place and attach that.",
   attachment_unavailable: (d: { file: string }) =>
     `I could not fetch “${d.file}” from Discord. Attach it again in a moment.`,
   speed_range: () => "`speed` goes from 0.5 (half as fast) to 2 (twice as fast). Choose a value in between.",

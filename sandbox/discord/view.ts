@@ -18,6 +18,17 @@ type SelectView = {
   options: { label: string; value: string; description?: string }[];
 };
 
+/** `durationSecs` and `waveform` (base64) are those of a voice message. */
+type AttachmentView = {
+  id: string;
+  filename: string;
+  size: number;
+  url: string;
+  contentType: string | undefined;
+  durationSecs: number | undefined;
+  waveform: string | undefined;
+};
+
 /** A message as it was at one moment. Times are milliseconds since the Unix epoch, on the stand-in's clock. */
 export type MessageView = {
   id: string;
@@ -32,7 +43,7 @@ export type MessageView = {
   ephemeral: boolean;
   /** A deferred answer that shows "thinking" still. */
   loading: boolean;
-  attachments: { id: string; filename: string; size: number; url: string; contentType: string | undefined }[];
+  attachments: AttachmentView[];
   pinged: Pinged;
   createdAt: number;
   editedAt: number | undefined;
@@ -64,6 +75,8 @@ export function viewMessage(world: World, message: MessageRecord): MessageView {
       size: attachment.data.byteLength,
       url: world.attachmentUrl(attachment),
       contentType: attachment.contentType,
+      durationSecs: attachment.durationSecs,
+      waveform: attachment.waveform,
     })),
     pinged: structuredClone(message.pinged),
     createdAt: message.createdAt,

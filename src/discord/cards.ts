@@ -1,15 +1,10 @@
-import {
-  ButtonStyle,
-  escapeMarkdown,
-  type APIEmbed,
-  type RESTPatchAPIChannelMessageJSONBody,
-} from "discord.js";
+import { ButtonStyle, type APIEmbed, type RESTPatchAPIChannelMessageJSONBody } from "discord.js";
 import { isRetryable, type UserError } from "../errors.ts";
 import type { Outlook } from "../tasks/outlook.ts";
 import type { Task } from "../tasks/task.ts";
 import { button, row, type ButtonRow } from "./buttons.ts";
-import { COLOR, describeTask, describeText } from "./describe-task.ts";
-import { excerpt, inSeconds, signed } from "./words.ts";
+import { COLOR, describeSample, describeTask, describeText } from "./describe-task.ts";
+import { excerpt, signed } from "./words.ts";
 
 export type Card = RESTPatchAPIChannelMessageJSONBody & { embeds: APIEmbed[]; components: ButtonRow[] };
 
@@ -28,7 +23,7 @@ export function renderTask(task: Task, now: number, outlook?: Outlook): Card {
     fields: [
       {
         name: "Voice",
-        value: escapeMarkdown(`${task.sample.fileName} (${inSeconds(task.sample.durationSeconds)})`),
+        value: describeSample(task.sample),
         inline: true,
       },
       { name: "Text", value: describeText(task), inline: true },

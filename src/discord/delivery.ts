@@ -4,11 +4,13 @@ import { UserError } from "../errors.ts";
 import { backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
 import { Semaphore } from "../lib/semaphore.ts";
-import type { Delivery } from "../tasks/ports.ts";
-import { advance, type AudioFacts, type AudioFile, type DeliveredFile, type Task } from "../tasks/task.ts";
+import type { Delivery, Log } from "../tasks/ports.ts";
+import { advance, type AudioFile, type Delivered, type Task } from "../tasks/task.ts";
 import type { Announcer } from "./announcer.ts";
 import { renderTask } from "./cards.ts";
 import { nameFile } from "./file-name.ts";
+import type { FollowUps } from "./follow-ups.ts";
+import { lowerLimit, type Rendered, type RenderedResult, type Renderer } from "./renderer.ts";
 import type { Reporter } from "./reporter.ts";
 import { isHopeless, isRefused, isTooLarge, type ReplyEditor } from "./reply-editor.ts";
 import { inDuration, inMegabytes } from "./words.ts";
@@ -21,79 +23,188 @@ const HEADROOM_BYTES = 64 * 1024;
 const TRIES = 14;
 const RETRY = { baseMs: 2_000, capMs: 60_000 };
 
-/** Posts a task's audio on its card. */
+type DeliveryDeps = {
+  reporter: Reporter;
+  editor: ReplyEditor;
+  announcer: Announcer;
+  followUps: FollowUps;
+  renderer: Renderer;
+  clock: Clock;
+  log: Log;
+};
+
+/** Discord said so in spite of the limit that it had announced. */
+class TooLargeAfterAll extends Error {
+  override readonly name = "TooLargeAfterAll";
+  readonly bytes: number;
+
+  constructor(bytes: number, cause: unknown) {
+    super(`Discord did not take ${bytes} bytes`, { cause });
+    this.bytes = bytes;
+  }
+}
+
+/** Hands a task's audio over: on its card in the best form that fits, or below it as a voice message. */
 export class ReplyDelivery implements Delivery {
-  readonly #reporter: Reporter;
-  readonly #editor: ReplyEditor;
-  readonly #announcer: Announcer;
-  readonly #clock: Clock;
+  readonly #deps: DeliveryDeps;
   readonly #uploads = new Semaphore(UPLOADS_AT_ONCE_BYTES);
 
-  constructor(reporter: Reporter, editor: ReplyEditor, announcer: Announcer, clock: Clock) {
-    this.#reporter = reporter;
-    this.#editor = editor;
-    this.#announcer = announcer;
-    this.#clock = clock;
+  constructor(deps: DeliveryDeps) {
+    this.#deps = deps;
   }
 
-  async deliver(task: Task, audio: AudioFile, signal: AbortSignal): Promise<DeliveredFile> {
-    const limit = this.#editor.uploadLimit(task);
-    if (audio.bytes + HEADROOM_BYTES > limit) throw tooLarge(limit, audio);
-    using _held = await this.#uploads.acquire(audio.bytes, signal);
-    const { bytes, durationSeconds } = audio;
-    const file: DeliveredFile = { fileName: nameFile(task), audio: { bytes, durationSeconds } };
-    const data = await readFile(audio.path);
-    await this.#post(task, file, data, signal);
-    return file;
+  async deliver(task: Task, audio: AudioFile, signal: AbortSignal): Promise<Delivered> {
+    if (task.deliver === "file") return await this.#deliverFile(task, audio, {}, signal);
+    const outcome = await this.#deliverVoice(task, audio, signal);
+    if (typeof outcome === "object") return outcome;
+    return await this.#deliverFile(task, audio, { noVoiceMessage: outcome }, signal);
   }
 
   async announce(task: Task, signal: AbortSignal): Promise<void> {
-    await this.#announcer.announce(task, signal);
+    await this.#deps.announcer.announce(task, signal);
   }
 
-  async #post(task: Task, file: DeliveredFile, data: Buffer, signal: AbortSignal): Promise<void> {
-    for (let attempt = 1; ; attempt += 1) {
-      const done = advance(task, { type: "delivered", at: this.#clock.now(), file });
+  /** Gives why not, when a voice message cannot be had. */
+  async #deliverVoice(
+    task: Task,
+    audio: AudioFile,
+    signal: AbortSignal,
+  ): Promise<Delivered | NonNullable<Delivered["noVoiceMessage"]>> {
+    const { followUps, renderer, editor, log } = this.#deps;
+    if (!followUps.maySendVoice(task)) return "permission";
+    const limit = editor.guildUploadLimit(task) - HEADROOM_BYTES;
+    const rendered = await renderer.renderVoiceMessage(audio, limit, signal);
+    if (!rendered?.waveform) return "too-long";
+    const { bytes, durationSeconds, waveform } = rendered;
+    using _held = await this.#uploads.acquire(bytes, signal);
+    const file = await toFile(task, rendered);
+    try {
+      const send = () => followUps.sendVoice(task, { file, durationSeconds, waveform }, signal);
+      await this.#withRetries(send, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      log.warn(
+        { taskId: task.id, err: error },
+        "a voice message could not be sent; the file is posted instead",
+      );
+      return "refused";
+    }
+    return { form: "voice_message", files: 1, bytes, durationSeconds };
+  }
+
+  /** The best form that fits; when Discord finds even that too large, the next smaller one, and so on. */
+  async #deliverFile(
+    task: Task,
+    audio: AudioFile,
+    more: Pick<Delivered, "noVoiceMessage">,
+    signal: AbortSignal,
+  ): Promise<Delivered> {
+    const { renderer, editor } = this.#deps;
+    let limit = editor.uploadLimit(task) - HEADROOM_BYTES;
+    for (;;) {
+      const result = await renderer.renderBest(audio, limit, signal);
+      if (!result) throw tooLarge(limit, audio);
+      const tooLargeFor = result.form === "wav" ? undefined : { wavBytes: audio.bytes, limitBytes: limit };
+      const delivered: Delivered = {
+        form: result.form,
+        files: result.files.length,
+        bytes: result.files.reduce((sum, { bytes }) => sum + bytes, 0),
+        durationSeconds: audio.durationSeconds,
+        tooLarge: tooLargeFor,
+        ...more,
+      };
       try {
-        return await this.#reporter.attach(task, done, toFile(done, data), signal);
+        await this.#post(task, result, delivered, signal);
+        return delivered;
       } catch (error) {
-        signal.throwIfAborted();
-        if (isTooLarge(error)) throw refusedSize(file.audio).because(error);
-        if (isHopeless(error)) return await this.#postDirectly(task, done, data, signal);
-        if (isRefused(error) || attempt >= TRIES) throw UserError.of("upload_refused").because(error);
-        await this.#clock.sleep(backoffMs(attempt, RETRY), signal);
+        if (!(error instanceof TooLargeAfterAll)) throw error;
+        this.#deps.log.warn({ taskId: task.id, bytes: error.bytes }, "an upload was too large after all");
+        limit = lowerLimit(limit, error.bytes);
       }
     }
   }
 
-  /** The card is gone or out of reach: a direct message is the next best place. */
-  async #postDirectly(task: Task, done: Task, data: Buffer, signal: AbortSignal): Promise<void> {
-    const { embeds } = renderTask(done, this.#clock.now());
+  /** The first file on the card, the others below it. */
+  async #post(
+    task: Task,
+    { files }: RenderedResult,
+    delivered: Delivered,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const [first, ...others] = files;
+    const nameOf = (index: number) =>
+      others.length === 0 ? undefined : { part: index + 1, of: files.length };
+    await this.#upload(first, signal, async () => {
+      await this.#postOnCard(task, await toFile(task, first, nameOf(0)), delivered, signal);
+    });
+    for (const [index, rendered] of others.entries()) {
+      await this.#upload(rendered, signal, async () => {
+        const file = await toFile(task, rendered, nameOf(index + 1));
+        await this.#withRetries(() => this.#deps.followUps.sendFile(task, file, signal), signal);
+      });
+    }
+  }
+
+  async #upload({ bytes }: Rendered, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+    using _held = await this.#uploads.acquire(bytes, signal);
     try {
-      await this.#announcer.sendDirectly(task, embeds, toFile(done, data), signal);
+      await work();
     } catch (error) {
       signal.throwIfAborted();
+      if (isTooLarge(error)) throw new TooLargeAfterAll(bytes, error);
+      throw error instanceof UserError ? error : UserError.of("upload_refused").because(error);
+    }
+  }
+
+  async #postOnCard(task: Task, file: RawFile, delivered: Delivered, signal: AbortSignal): Promise<void> {
+    const { reporter, clock } = this.#deps;
+    const done = () => advance(task, { type: "delivered", at: clock.now(), delivered });
+    try {
+      await this.#withRetries(() => reporter.attach(task, done(), file, signal), signal);
+    } catch (error) {
+      if (!isHopeless(error)) throw error;
+      await this.#sendDirectly(task, done(), file, signal);
+    }
+  }
+
+  /** The card is gone or out of reach: a direct message is the next best place. */
+  async #sendDirectly(task: Task, done: Task, file: RawFile, signal: AbortSignal): Promise<void> {
+    const { announcer, clock } = this.#deps;
+    const { embeds } = renderTask(done, clock.now());
+    try {
+      await announcer.sendDirectly(task, embeds, file, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (isTooLarge(error)) throw error;
       throw UserError.of("message_gone").because(error);
+    }
+  }
+
+  async #withRetries(send: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await send();
+      } catch (error) {
+        signal.throwIfAborted();
+        if (isRefused(error) || attempt >= TRIES) throw error;
+        await this.#deps.clock.sleep(backoffMs(attempt, RETRY), signal);
+      }
     }
   }
 }
 
-function toFile(done: Task, data: Buffer): RawFile {
-  return { name: nameFile(done), data, contentType: "audio/wav" };
+async function toFile(
+  task: Task,
+  { path, extension, contentType }: Rendered,
+  part?: { part: number; of: number },
+): Promise<RawFile> {
+  return { name: nameFile(task, extension, part), data: await readFile(path), contentType };
 }
 
-function tooLarge(limit: number, { bytes, durationSeconds }: AudioFacts): UserError {
+function tooLarge(limit: number, { bytes, durationSeconds }: AudioFile): UserError {
   return UserError.of("result_too_large", {
     duration: inDuration(durationSeconds),
     size: inMegabytes(bytes),
     limit: inMegabytes(limit),
-  });
-}
-
-/** Discord said so in spite of the limit that it had announced. */
-function refusedSize({ bytes, durationSeconds }: AudioFacts): UserError {
-  return UserError.of("result_refused_size", {
-    duration: inDuration(durationSeconds),
-    size: inMegabytes(bytes),
   });
 }

@@ -1,7 +1,8 @@
+import { escapeMarkdown } from "discord.js";
 import { roughPlace, type Outlook } from "../tasks/outlook.ts";
-import type { Segment, SegmentState, Task } from "../tasks/task.ts";
+import type { Delivered, SampleFacts, Segment, SegmentState, Task } from "../tasks/task.ts";
 import { countCharacters, isShort } from "../tasks/text.ts";
-import { bar, inCharacters, inDuration, inMegabytes, ordinal, relative } from "./words.ts";
+import { bar, inCharacters, inDuration, inMegabytes, inSeconds, ordinal, clock, relative } from "./words.ts";
 
 export const COLOR = { waiting: 0x8a8f98, working: 0x4f7cff, done: 0x3fa66b, failed: 0xd9822b } as const;
 
@@ -11,6 +12,14 @@ export type Description = { title: string; color: number; lines: string[] };
 export function describeText({ text, segments }: Task): string {
   const length = inCharacters(countCharacters(text));
   return segments.length === 1 ? length : `${length} in ${segments.length} parts`;
+}
+
+/** The sample's file, how much of it is used, and from where in a longer recording. */
+export function describeSample({ fileName, durationSeconds, window }: SampleFacts): string {
+  const name = escapeMarkdown(fileName);
+  if (!window) return `${name} (${inSeconds(durationSeconds)})`;
+  const { fromSeconds, toSeconds, ofSeconds } = window;
+  return `${name}, the best ${inSeconds(durationSeconds)}: ${clock(fromSeconds)} to ${clock(toSeconds)} of ${clock(ofSeconds)}`;
 }
 
 /** Where a task stands, in words. `outlook` for one that has something in line. */
@@ -23,13 +32,8 @@ export function describeTask(task: Task, now: number, outlook?: Outlook): Descri
     case "delivering":
       return onItsWay(state.step === "preparing" ? "Joining the parts" : "Posting");
     case "done": {
-      const { bytes, durationSeconds } = state.file.audio;
       const took = inDuration((state.at - task.createdAt) / 1_000);
-      return {
-        title: "Done",
-        color: COLOR.done,
-        lines: [`${inDuration(durationSeconds)} of speech, ${inMegabytes(bytes)}, ready after ${took}.`],
-      };
+      return { title: "Done", color: COLOR.done, lines: describeDelivered(state.delivered, took) };
     }
     case "failed":
       return { title: "Not finished", color: COLOR.failed, lines: [state.failure.message] };
@@ -38,6 +42,29 @@ export function describeTask(task: Task, now: number, outlook?: Outlook): Descri
       return { title: "Cancelled", color: COLOR.waiting, lines: [`Cancelled${who} ${relative(state.at)}.`] };
     }
   }
+}
+
+const FORMS = { wav: "WAV", flac: "FLAC", mp3: "MP3", opus: "Ogg Opus", voice_message: "Ogg Opus" } as const;
+const NO_VOICE_MESSAGE = {
+  permission:
+    "As a file, because I may not send voice messages here. A moderator can allow that in the channel's settings.",
+  refused: "As a file, because Discord did not take it as a voice message.",
+  "too-long": "As a file, because it is too long for a voice message here.",
+} as const;
+
+function describeDelivered(delivered: Delivered, took: string): string[] {
+  const { form, files, bytes, durationSeconds, tooLarge, noVoiceMessage } = delivered;
+  const lines = [`${inDuration(durationSeconds)} of speech, ${inMegabytes(bytes)}, ready after ${took}.`];
+  if (form === "voice_message") lines.push("Posted below as a voice message.");
+  if (noVoiceMessage) lines.push(NO_VOICE_MESSAGE[noVoiceMessage]);
+  if (tooLarge) {
+    const { wavBytes, limitBytes } = tooLarge;
+    const how = files === 1 ? `As ${FORMS[form]}` : `As ${FORMS[form]} in ${files} parts, the others below`;
+    lines.push(
+      `${how}: the WAV has ${inMegabytes(wavBytes)}, and an upload here holds ${inMegabytes(limitBytes)}.`,
+    );
+  }
+  return lines;
 }
 
 function describeSegment(task: Task, now: number, outlook: Outlook | undefined): Description {

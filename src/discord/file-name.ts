@@ -4,9 +4,13 @@ const MAX_CHARACTERS = 48;
 
 /**
  * The name of a result: the first words of its text, in the letters that Discord leaves alone in file names
- * (A-Z, a-z, 0-9, dot, hyphen, underscore); for other scripts the task's id.
+ * (A-Z, a-z, 0-9, dot, hyphen, underscore); for other scripts the task's id. Of several parts each has its number.
  */
-export function nameFile({ text, id }: Pick<Task, "text" | "id">): string {
+export function nameFile(
+  { text, id }: Pick<Task, "text" | "id">,
+  extension: string,
+  part?: { part: number; of: number },
+): string {
   const plain = text
     .slice(0, 200)
     .normalize("NFKD")
@@ -18,5 +22,6 @@ export function nameFile({ text, id }: Pick<Task, "text" | "id">): string {
     if (name.length + 1 + word.length > MAX_CHARACTERS) break;
     name = name === "" ? word : `${name}-${word}`;
   }
-  return name.length >= 3 ? `${name}.wav` : `mynah-${id}.wav`;
+  const stem = name.length >= 3 ? name : `mynah-${id}`;
+  return `${stem}${part ? `-part-${part.part}-of-${part.of}` : ""}.${extension}`;
 }

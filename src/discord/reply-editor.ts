@@ -56,7 +56,11 @@ export class ReplyEditor {
 
   /** Bytes that an edit of this reply may upload now: by the interaction while its token lives, else by the guild. */
   uploadLimit({ reply, guildId }: Task): number {
-    if (this.#isAlive(reply)) return reply.uploadLimit;
+    return this.#isAlive(reply) ? reply.uploadLimit : this.guildUploadLimit({ guildId });
+  }
+
+  /** Bytes that a message of the bot in this guild may upload. */
+  guildUploadLimit({ guildId }: Pick<Task, "guildId">): number {
     return UPLOAD_LIMITS[this.#client.guilds.cache.get(guildId)?.premiumTier ?? GuildPremiumTier.None];
   }
 

@@ -17,13 +17,20 @@ const segmentState = z.discriminatedUnion("name", [
   z.object({ name: z.literal("rendered"), remoteId: z.string().optional() }),
 ]);
 
-const audio = z.object({ bytes: z.number(), durationSeconds: z.number() });
+const delivered = z.object({
+  form: z.enum(["wav", "flac", "mp3", "opus", "voice_message"]),
+  files: z.number(),
+  bytes: z.number(),
+  durationSeconds: z.number(),
+  tooLarge: z.object({ wavBytes: z.number(), limitBytes: z.number() }).optional(),
+  noVoiceMessage: z.enum(["permission", "refused", "too-long"]).optional(),
+});
 
 const taskState = z.discriminatedUnion("name", [
   z.object({ name: z.literal("queued") }),
   z.object({ name: z.literal("rendering") }),
   z.object({ name: z.literal("delivering"), step: z.enum(["preparing", "uploading"]) }),
-  z.object({ name: z.literal("done"), at: time, file: z.object({ fileName: z.string(), audio }) }),
+  z.object({ name: z.literal("done"), at: time, delivered }),
   z.object({
     name: z.literal("failed"),
     at: time,
@@ -48,11 +55,14 @@ const task = z.object({
   text: z.string(),
   speed: z.number(),
   pitch: z.number(),
+  deliver: z.enum(["file", "voice_message"]),
   sample: z.object({
     fileName: z.string(),
     contentType: z.string(),
     bytes: z.number(),
     durationSeconds: z.number(),
+    convertedFrom: z.string().optional(),
+    window: z.object({ fromSeconds: z.number(), toSeconds: z.number(), ofSeconds: z.number() }).optional(),
   }),
   createdAt: time,
   state: taskState,
@@ -80,22 +90,29 @@ export type Migrations = Record<number, (task: unknown) => unknown>;
 /** To be raised, with a migration from it, whenever an older record would not be read as it was meant. */
 const VERSION = 2;
 const MIGRATIONS: Migrations = {
-  // Version 1 knew one segment and downloaded it on the way to the member.
+  // Version 1 knew one segment, downloaded it on the way to the member, and handed over nothing but the WAV.
   1: (old) => {
     const { state, segments, ...rest } = check(versionOne, old);
-    const isDownloading = state.name === "delivering" && state["step"] === "downloading";
     return {
       ...rest,
-      state: isDownloading ? { name: "rendering" } : state,
+      deliver: "file",
+      state: stateOfVersionOne(state),
       segments: segments.map((segment) => ({ ...segment, failedRenders: 0 })),
     };
   },
 };
 
 const versionOne = z.looseObject({
-  state: z.looseObject({ name: z.string() }),
+  state: z.looseObject({ name: z.string(), step: z.string().optional(), file: z.unknown().optional() }),
   segments: z.array(z.looseObject({})),
 });
+const versionOneFile = z.object({ audio: z.object({ bytes: z.number(), durationSeconds: z.number() }) });
+
+function stateOfVersionOne({ file, ...state }: z.infer<typeof versionOne>["state"]): object {
+  if (state.name === "delivering" && state.step === "downloading") return { name: "rendering" };
+  if (state.name !== "done") return state;
+  return { ...state, delivered: { form: "wav", files: 1, ...check(versionOneFile, file).audio } };
+}
 
 const record = z.object({ version: z.int(), task: z.unknown() });
 

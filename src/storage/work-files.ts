@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { Semaphore } from "../lib/semaphore.ts";
 import type { WorkFiles } from "../tasks/ports.ts";
 import type { AudioFacts } from "../tasks/task.ts";
 import { isOtherAlive } from "./process-alive.ts";
@@ -12,12 +13,29 @@ import { isOtherAlive } from "./process-alive.ts";
 export class DiskWorkFiles implements WorkFiles, AsyncDisposable {
   readonly #folder: string;
   readonly #whole = new Map<string, Map<number, AudioFacts>>();
+  readonly #room: Semaphore;
+  readonly #reserved = new Map<string, Promise<Disposable>>();
 
-  constructor(root: string) {
+  /** `maxBytes` is what all files together may take; a task that needs more than that has the room to itself. */
+  constructor(root: string, maxBytes: number) {
+    this.#room = new Semaphore(maxBytes);
     mkdirSync(root, { recursive: true });
     removeLeftovers(root);
     this.#folder = join(root, `${process.pid}-${Date.now()}`);
     mkdirSync(this.#folder, { recursive: true });
+  }
+
+  async reserve(taskId: string, bytes: number, signal: AbortSignal): Promise<void> {
+    const known = this.#reserved.get(taskId);
+    if (known) return void (await known);
+    const reserving = this.#room.acquire(bytes, signal);
+    this.#reserved.set(taskId, reserving);
+    try {
+      await reserving;
+    } catch (error) {
+      this.#reserved.delete(taskId);
+      throw error;
+    }
   }
 
   path(taskId: string, segment: number | "whole"): string {
@@ -36,8 +54,14 @@ export class DiskWorkFiles implements WorkFiles, AsyncDisposable {
   }
 
   async remove(taskId: string): Promise<void> {
+    const reserved = this.#reserved.get(taskId);
+    this.#reserved.delete(taskId);
     this.#whole.delete(taskId);
-    await rm(join(this.#folder, taskId), { recursive: true, force: true });
+    try {
+      await rm(join(this.#folder, taskId), { recursive: true, force: true });
+    } finally {
+      (await reserved?.catch(() => undefined))?.[Symbol.dispose]();
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -8,6 +8,8 @@ import {
   type VoiceApiFailureReason,
   type WorkFiles,
 } from "./ports.ts";
+import type { Task } from "./task.ts";
+import { countCharacters } from "./text.ts";
 
 /** 401 and 403: how long until somebody looks whether the operator mended it. */
 export const OPERATOR_PAUSE_MS = 60_000;
@@ -18,6 +20,11 @@ const MAX_KEY_TRIES = 30;
 const PAUSE_MS = 5_000;
 /** Asking for the same result again cannot help; rendering it again can. */
 const LOST: readonly VoiceApiFailureReason[] = ["expired", "bad-audio", "unknown-task", "foreign-task"];
+
+/** 22,050 Hz of 16 bits, at the 12 characters a second of a slow reader. */
+const WAV_BYTES_PER_CHARACTER = 44_100 / 12;
+/** Parts, the whole, and what is encoded from it. */
+const COPIES = 2.5;
 
 type FetchDeps = { journal: TaskJournal; api: VoiceApi; files: WorkFiles; clock: Clock; log: Log };
 type Wanted = { taskId: string; segment: number; remoteId: string };
@@ -36,8 +43,11 @@ export class AudioFetch {
    * after all; rejects with a UserError when trying cannot help.
    */
   async fetch(wanted: Wanted, signal: AbortSignal): Promise<void> {
-    const { api, files } = this.#deps;
+    const { api, files, journal } = this.#deps;
     const { taskId, segment, remoteId } = wanted;
+    const task = journal.current(taskId);
+    // For the whole task, so that no two of them wait for each other with half of their files here.
+    if (task) await files.reserve(taskId, estimateBytes(task), signal);
     this.#tries += 1;
     try {
       files.keep(taskId, segment, await api.download(remoteId, files.path(taskId, segment), signal));
@@ -81,4 +91,9 @@ export class AudioFetch {
     else await journal.record(taskId, { type: "not-completed", segment, at: clock.now() });
     return true;
   }
+}
+
+/** What a task may take on disk, about. */
+function estimateBytes({ text, speed }: Task): number {
+  return Math.ceil((countCharacters(text) * WAV_BYTES_PER_CHARACTER * COPIES) / speed);
 }

@@ -1,13 +1,14 @@
 import { UserError } from "../errors.ts";
 import { TooLarge } from "../lib/read-bounded.ts";
-import type { Attachment, Attachments, SampleInspector } from "./ports.ts";
+import { Semaphore } from "../lib/semaphore.ts";
+import type { Attachment, Attachments, PreparedSample, SamplePreparer } from "./ports.ts";
 import { countCharacters } from "./text.ts";
-import type { SampleFacts } from "./task.ts";
+import type { DeliverAs, SampleFacts } from "./task.ts";
 
-/** The API's bounds for a sample (vendor's create-task page): 4.5 MB, 5 to 30 s. */
-const SAMPLE_MAX_BYTES = 4_500_000;
-const SAMPLE_MIN_SECONDS = 5;
-const SAMPLE_MAX_SECONDS = 30;
+/** Of a recording as it is attached; what the API is given of it has bounds of its own. */
+const RECORDING_MAX_BYTES = 25_000_000;
+/** Of recordings that are in memory at once while they wait for their preparation. */
+const RECORDINGS_BYTES = 4 * RECORDING_MAX_BYTES;
 /** The longest that UTF-8 makes of a character. */
 const BYTES_PER_CHARACTER = 4;
 export const SPEED = { min: 0.5, max: 2, default: 1 } as const;
@@ -20,6 +21,7 @@ export type CloneOptions = {
   textFile: Attachment | undefined;
   speed: number;
   pitch: number;
+  deliver: DeliverAs;
 };
 
 export type PreparedClone = {
@@ -28,6 +30,7 @@ export type PreparedClone = {
   text: string;
   speed: number;
   pitch: number;
+  deliver: DeliverAs;
 };
 
 /** Refuses what the options alone show to be wrong, without fetching anything. Throws a UserError. */
@@ -39,7 +42,7 @@ export function checkOptions(
   if (text === undefined && !textFile) throw UserError.of("text_missing");
   if (text !== undefined && !hasWords(text)) throw UserError.of("text_empty");
   if (textFile) checkTextFile(textFile, maxCharacters);
-  if (sample.size > SAMPLE_MAX_BYTES)
+  if (sample.size > RECORDING_MAX_BYTES)
     throw UserError.of("sample_too_large", { size: inMegabytes(sample.size) });
   const type = sample.contentType ?? "";
   if (/^(image|text|application\/(pdf|zip|json))/.test(type))
@@ -54,15 +57,16 @@ function checkTextFile({ name, size }: Attachment, maxCharacters: number): void 
   if (size === 0) throw UserError.of("text_empty");
 }
 
-/** Fetches, reads and measures what was attached. Throws a UserError for everything the API would refuse. */
+/** Fetches, reads and prepares what was attached. Throws a UserError for everything the API would refuse. */
 export class Intake {
   readonly #attachments: Attachments;
-  readonly #inspector: SampleInspector;
+  readonly #preparer: SamplePreparer;
   readonly #maxCharacters: number;
+  readonly #room = new Semaphore(RECORDINGS_BYTES);
 
-  constructor(attachments: Attachments, inspector: SampleInspector, maxCharacters: number) {
+  constructor(attachments: Attachments, preparer: SamplePreparer, maxCharacters: number) {
     this.#attachments = attachments;
-    this.#inspector = inspector;
+    this.#preparer = preparer;
     this.#maxCharacters = maxCharacters;
   }
 
@@ -82,7 +86,14 @@ export class Intake {
       this.#readText(options, speakable, signal),
       this.#readSample(options.sample, signal),
     ]);
-    return { text, sample, sampleFacts, speed: options.speed, pitch: options.pitch };
+    return {
+      text,
+      sample,
+      sampleFacts,
+      speed: options.speed,
+      pitch: options.pitch,
+      deliver: options.deliver,
+    };
   }
 
   async #readText(
@@ -112,30 +123,20 @@ export class Intake {
   }
 
   async #readSample(attachment: Attachment, signal: AbortSignal) {
-    let sample: Uint8Array;
+    using _ = await this.#room.acquire(attachment.size, signal);
+    const recording = await this.#fetchSample(attachment, signal);
+    const sample = await this.#preparer.prepare(recording, signal);
+    return { sample: sample.bytes, sampleFacts: describeSample(attachment.name, sample) };
+  }
+
+  async #fetchSample(attachment: Attachment, signal: AbortSignal): Promise<Uint8Array> {
     try {
-      sample = await this.#attachments.fetch(attachment, SAMPLE_MAX_BYTES, signal);
+      return await this.#attachments.fetch(attachment, RECORDING_MAX_BYTES, signal);
     } catch (error) {
       throw error instanceof TooLarge
         ? UserError.of("sample_too_large", { size: "larger than Discord said" })
         : error;
     }
-    const { container, containerName, durationSeconds } = await this.#inspector.inspect(sample, signal);
-    if (container === "other") throw UserError.of("sample_type", { got: containerName });
-    checkDuration(durationSeconds);
-    const { fileName, contentType } = nameFor(attachment.name, container);
-    return { sample, sampleFacts: { fileName, contentType, bytes: sample.byteLength, durationSeconds } };
-  }
-}
-
-function checkDuration(durationSeconds: number): void {
-  const tenths = durationSeconds * 10;
-  // Rounded away from the bound, so that 4.98 s does not read as the 5 seconds that are needed.
-  if (!(durationSeconds >= SAMPLE_MIN_SECONDS)) {
-    throw UserError.of("sample_too_short", { seconds: inSeconds(Math.floor(tenths)) });
-  }
-  if (durationSeconds > SAMPLE_MAX_SECONDS) {
-    throw UserError.of("sample_too_long", { seconds: inSeconds(Math.ceil(tenths)) });
   }
 }
 
@@ -143,8 +144,10 @@ function tooLargeFile(size: string, maxCharacters: number): UserError {
   return UserError.of("text_file_too_large", { size, limit: inThousands(maxCharacters) });
 }
 
-function inSeconds(tenths: number): string {
-  return `${(tenths / 10).toFixed(1)} seconds`;
+function describeSample(name: string, sample: PreparedSample): SampleFacts {
+  const { bytes, container, durationSeconds, converted, sourceName, window } = sample;
+  const facts = { ...nameFor(name, container), bytes: bytes.byteLength, durationSeconds };
+  return { ...facts, ...(converted && { convertedFrom: sourceName }), ...(window && { window }) };
 }
 
 const CONTENT_TYPES = { wav: "audio/wav", mp3: "audio/mpeg", m4a: "audio/mp4" } as const;

@@ -1,4 +1,4 @@
-import type { AudioFacts, AudioFile, DeliveredFile, Reply, SampleFacts, Task } from "./task.ts";
+import type { AudioFacts, AudioFile, Delivered, Reply, SampleFacts, SampleWindow, Task } from "./task.ts";
 
 /** Keeps tasks. `save` resolves only when the value would survive the death of the process (if the store is durable). */
 export interface TaskStore {
@@ -35,6 +35,11 @@ export interface SampleStore {
 
 /** Files on disk for audio on its way from the API to the member. */
 export interface WorkFiles {
+  /**
+   * Waits until there is room for so many bytes of a task, in the order of asking; they stay taken until its files are
+   * removed. A second call for the same task changes nothing.
+   */
+  reserve(taskId: string, bytes: number, signal: AbortSignal): Promise<void>;
   /** The path for a segment's audio, or for that of the whole task; the file may or may not exist. */
   path(taskId: string, segment: number | "whole"): string;
   /** What a finished file of this process holds; undefined when there is none. */
@@ -124,9 +129,9 @@ export type AudioJoiner = (
   signal: AbortSignal,
 ) => Promise<AudioFacts>;
 
-/** Brings a finished task's audio to its reply; rejects with a UserError when that cannot be done. */
+/** Hands a finished task's audio to its member; rejects with a UserError when that cannot be done. */
 export interface Delivery {
-  deliver(task: Task, audio: AudioFile, signal: AbortSignal): Promise<DeliveredFile>;
+  deliver(task: Task, audio: AudioFile, signal: AbortSignal): Promise<Delivered>;
   /** Tells the owner of a task that it is over, where that is worth a message. Called once per end; never rejects. */
   announce(task: Task, signal: AbortSignal): Promise<void>;
 }
@@ -139,15 +144,21 @@ export interface Attachments {
   fetch(attachment: Attachment, maxBytes: number, signal: AbortSignal): Promise<Uint8Array>;
 }
 
-/** Measures a sample; rejects with a UserError (`sample_unreadable`) when it is no audio that can be read. */
-export interface SampleInspector {
-  inspect(bytes: Uint8Array, signal: AbortSignal): Promise<InspectedSample>;
+/** Makes of an attached recording what the API takes; rejects with a UserError when there is no voice to be had of it. */
+export interface SamplePreparer {
+  prepare(recording: Uint8Array, signal: AbortSignal): Promise<PreparedSample>;
 }
-/** `container` is "other" for audio that the API does not take; `containerName` is for people. */
-type InspectedSample = {
-  container: "wav" | "mp3" | "m4a" | "other";
-  containerName: string;
+
+export type PreparedSample = {
+  /** The recording as it was attached, unless `converted`. */
+  bytes: Uint8Array;
+  container: "wav" | "mp3" | "m4a";
   durationSeconds: number;
+  /** What was attached, for people: "Ogg Opus". */
+  sourceName: string;
+  converted: boolean;
+  /** Which part of a longer recording it is. */
+  window?: SampleWindow;
 };
 
 /** Where the domain tells an operator what happened. Never given texts or tokens. */

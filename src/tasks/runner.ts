@@ -107,15 +107,13 @@ export class TaskRunner {
     const { journal, delivery, clock, log, kill } = this.#deps;
     const { task } = await journal.record(taskId, { type: "delivering", step: "uploading" });
     if (!task || isOver(task)) return;
-    const file = await delivery.deliver(task, audio, kill);
-    const delivered: TaskEvent = { type: "delivered", at: clock.now(), file };
+    const delivered = await delivery.deliver(task, audio, kill);
+    const event: TaskEvent = { type: "delivered", at: clock.now(), delivered };
     // Before it is saved: a crash in between repeats both, and neither shows twice.
-    await delivery.announce(advance(task, delivered), kill);
-    await journal.record(taskId, delivered);
-    log.info(
-      { taskId, bytes: audio.bytes, seconds: audio.durationSeconds, ms: clock.now() - task.createdAt },
-      "done",
-    );
+    await delivery.announce(advance(task, event), kill);
+    await journal.record(taskId, event);
+    const { form, bytes, durationSeconds: seconds } = delivered;
+    log.info({ taskId, form, bytes, seconds, ms: clock.now() - task.createdAt }, "done");
   }
 
   /** A failed task may be tried again, and an unfinished one goes on: both keep their sample. */

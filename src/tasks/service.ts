@@ -174,7 +174,7 @@ export class TaskService {
 
   #newTask(
     id: string,
-    { text, speed, pitch, sampleFacts }: PreparedClone,
+    { text, speed, pitch, deliver, sampleFacts }: PreparedClone,
     { guildId, userId, reply }: CloneAsker,
   ): Task {
     const { clock, maxSegmentCharacters } = this.#deps;
@@ -186,6 +186,7 @@ export class TaskService {
       text,
       speed,
       pitch,
+      deliver,
       sample: sampleFacts,
       createdAt: clock.now(),
       state: { name: "queued" },

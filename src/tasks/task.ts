@@ -11,7 +11,20 @@ export type Reply = {
   uploadLimit: number;
 };
 
-export type SampleFacts = { fileName: string; contentType: string; bytes: number; durationSeconds: number };
+/** The part of a longer recording that is used as the sample, in seconds from its begin; `ofSeconds` is all of it. */
+export type SampleWindow = { fromSeconds: number; toSeconds: number; ofSeconds: number };
+
+/** The sample as the API gets it. */
+export type SampleFacts = {
+  fileName: string;
+  contentType: string;
+  bytes: number;
+  durationSeconds: number;
+  /** What was attached ("Ogg Opus"), where it was converted. */
+  convertedFrom?: string | undefined;
+  /** Missing when all of what was attached is used. */
+  window?: SampleWindow | undefined;
+};
 
 /** What an audio file turned out to hold. */
 export type AudioFacts = { bytes: number; durationSeconds: number };
@@ -52,13 +65,27 @@ export type Segment = {
 /** "preparing": the segments are joined into the file that will be posted. */
 type DeliveryStep = "preparing" | "uploading";
 type TaskFailure = { code: ErrorCode; message: string };
-export type DeliveredFile = { fileName: string; audio: AudioFacts };
+
+/** How the member wants the result. */
+export type DeliverAs = "file" | "voice_message";
+
+/** How a result was handed over; `bytes` are those of all its files. */
+export type Delivered = {
+  form: "wav" | "flac" | "mp3" | "opus" | "voice_message";
+  files: number;
+  bytes: number;
+  durationSeconds: number;
+  /** Why it is not the WAV that the API made: what that has, and what an upload may have. */
+  tooLarge?: { wavBytes: number; limitBytes: number } | undefined;
+  /** Why it is not the voice message that was asked for. */
+  noVoiceMessage?: "permission" | "refused" | "too-long" | undefined;
+};
 
 type TaskState =
   | { name: "queued" }
   | { name: "rendering" }
   | { name: "delivering"; step: DeliveryStep }
-  | { name: "done"; at: number; file: DeliveredFile }
+  | { name: "done"; at: number; delivered: Delivered }
   | { name: "failed"; at: number; failure: TaskFailure }
   | { name: "cancelled"; at: number; byUserId: string };
 
@@ -71,6 +98,7 @@ export type Task = {
   text: string;
   speed: number;
   pitch: number;
+  deliver: DeliverAs;
   sample: SampleFacts;
   /** When it was asked for, the last time. */
   createdAt: number;
@@ -107,7 +135,7 @@ export type TaskEvent =
   /** The API took it and could not finish it. */
   | { type: "render-failed"; segment: number }
   | { type: "delivering"; step: DeliveryStep }
-  | { type: "delivered"; at: number; file: DeliveredFile }
+  | { type: "delivered"; at: number; delivered: Delivered }
   | { type: "failed"; at: number; failure: TaskFailure }
   | { type: "cancelled"; at: number; byUserId: string }
   | { type: "retried"; at: number; reply: Reply };
@@ -129,7 +157,7 @@ export function advance(task: Task, event: TaskEvent): Task {
       return startDelivering(task, event.step);
     case "delivered":
       if (task.state.name !== "delivering") return task;
-      return { ...task, state: { name: "done", at: event.at, file: event.file } };
+      return { ...task, state: { name: "done", at: event.at, delivered: event.delivered } };
     case "failed":
       return { ...task, state: { name: "failed", at: event.at, failure: event.failure } };
     case "cancelled":

@@ -21,7 +21,18 @@ const TASK_STATES: Task["state"][] = [
   { name: "rendering" },
   { name: "delivering", step: "preparing" },
   { name: "delivering", step: "uploading" },
-  { name: "done", at: START, file: { fileName: "a.wav", audio: { bytes: 44_144, durationSeconds: 1.5 } } },
+  {
+    name: "done",
+    at: START,
+    delivered: {
+      form: "mp3",
+      files: 1,
+      bytes: 44_144,
+      durationSeconds: 1.5,
+      tooLarge: { wavBytes: 5, limitBytes: 4 },
+      noVoiceMessage: "refused",
+    },
+  },
   { name: "failed", at: START, failure: { code: "deadline", message: "Too late." } },
   { name: "cancelled", at: START, byUserId: "1" },
 ];

@@ -69,21 +69,6 @@ test.for(["not-wav", "short-header"] as const)(
   },
 );
 
-test("a result that Discord would not take is not sent; the card says how long and large it is", async ({
-  signal,
-}) => {
-  await using world = await TestWorld.start();
-  world.discord.setInteractionUploadLimit(1_000_000);
-
-  const sent = world.clone(LONG);
-  const failed = await sent.until(titled("Not finished"), signal);
-
-  const megabytes = ((await world.rendered()).byteLength / 1_000_000).toFixed(1);
-  expect(words(failed)).toMatch(/speech is ready, but it is 1 min \d+ s long/);
-  expect(words(failed)).toContain(`${megabytes} MB, and uploads here end at 1.0 MB`);
-  expect(failed.attachments).toEqual([]);
-});
-
 /**
  * A world in which the bot's time stands still and the API holds a short text back: the card was shown once and will
  * not be again, so that the next edit is the one with the file.
@@ -115,15 +100,21 @@ async function untilOver(world: TestWorld, sent: SentInteraction, wanted: string
   return over;
 }
 
-test("Discord finds the result too large in spite of the limit it announced", async ({ signal }) => {
+test("Discord finds the result too large in spite of the limit it announced: the next smaller form is posted", async ({
+  signal,
+}) => {
   const { world, sent } = await beforeUpload(signal);
   await using _ = world;
-  world.discord.failNext({ method: "PATCH", status: 413, code: 40_005, message: "Request entity too large" });
+  const refusal = { status: 413, code: 40_005, message: "Request entity too large" };
+  world.discord.failNext({ method: "PATCH", ...refusal, times: 2 });
 
-  const failed = await untilOver(world, sent, "Not finished", signal);
+  const done = await untilOver(world, sent, "Done", signal);
 
-  expect(words(failed)).toMatch(/speech is ready, but it is \d+ s long and 0\.2 MB/);
-  expect(failed.attachments).toEqual([]);
+  const wavBytes = world.api.lastSyncResult()?.byteLength ?? 0;
+  const [file] = done.attachments;
+  expect(file?.size).toBeLessThan(wavBytes / 2);
+  expect(words(done)).toMatch(/As (FLAC|MP3|Ogg Opus): the WAV has 0\.2 MB/);
+  expect(world.calls("sync-clone")).toBe(1);
 });
 
 test.for([[{ status: 500 }], [{ status: 503, times: 3 }], [{ reset: true }], [{ reset: "after" }]] as const)(

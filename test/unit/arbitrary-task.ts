@@ -1,5 +1,13 @@
 import * as fc from "fast-check";
-import type { Reply, Segment, SegmentState, Task, TaskEvent, WaitReason } from "../../src/tasks/task.ts";
+import type {
+  Delivered,
+  Reply,
+  Segment,
+  SegmentState,
+  Task,
+  TaskEvent,
+  WaitReason,
+} from "../../src/tasks/task.ts";
 
 type TaskState = Task["state"];
 type TaskFailure = Extract<TaskState, { name: "failed" }>["failure"];
@@ -22,11 +30,20 @@ export const anyText = fc
   .map((points) => String.fromCodePoint(...points));
 const maybeTime = fc.option(time, { nil: undefined });
 const waitReason = fc.constantFrom<WaitReason>("turn", "slot", "key", "plan", "service");
-const audio = fc.record({
-  bytes: fc.integer({ min: 44, max: 500_000_000 }),
+const bytes = fc.integer({ min: 44, max: 500_000_000 });
+const delivered: fc.Arbitrary<Delivered> = fc.record({
+  form: fc.constantFrom<Delivered["form"]>("wav", "flac", "mp3", "opus", "voice_message"),
+  files: fc.integer({ min: 1, max: 9 }),
+  bytes,
   durationSeconds: fc.double({ min: 0.1, max: 10_000, noNaN: true }),
+  tooLarge: fc.option(fc.record({ wavBytes: bytes, limitBytes: bytes }), { nil: undefined }),
+  noVoiceMessage: fc.constantFrom<Delivered["noVoiceMessage"]>(
+    undefined,
+    "permission",
+    "refused",
+    "too-long",
+  ),
 });
-const file = fc.record({ fileName: anyText, audio });
 
 const failures: fc.Arbitrary<TaskFailure> = fc.record({
   code: fc.constantFrom<TaskFailure["code"]>(
@@ -72,7 +89,7 @@ const taskStates: fc.Arbitrary<TaskState> = fc.oneof(
     name: fc.constant("delivering" as const),
     step: fc.constantFrom("preparing" as const, "uploading" as const),
   }),
-  fc.record({ name: fc.constant("done" as const), at: time, file }),
+  fc.record({ name: fc.constant("done" as const), at: time, delivered }),
   fc.record({ name: fc.constant("failed" as const), at: time, failure: failures }),
   fc.record({ name: fc.constant("cancelled" as const), at: time, byUserId: snowflake }),
 );
@@ -94,11 +111,14 @@ export const tasks: fc.Arbitrary<Task> = fc.record({
   text: anyText,
   speed: fc.constantFrom(0.5, 1, 1.25, 2),
   pitch: fc.constantFrom(-1, -0.5, 0, 0.3, 1),
+  deliver: fc.constantFrom("file" as const, "voice_message" as const),
   sample: fc.record({
     fileName: anyText.map((name) => name.slice(0, 84)),
     contentType: fc.constantFrom("audio/wav", "audio/mpeg", "audio/mp4"),
     bytes: fc.nat(4_500_000),
     durationSeconds: fc.double({ min: 4.9, max: 30.1, noNaN: true }),
+    convertedFrom: fc.option(fc.constant("Ogg Opus"), { nil: undefined }),
+    window: fc.option(fc.constant({ fromSeconds: 12, toSeconds: 41, ofSeconds: 90 }), { nil: undefined }),
   }),
   createdAt: time,
   state: taskStates,
@@ -138,7 +158,7 @@ const steps: fc.Arbitrary<TaskEvent> = fc.oneof(
 );
 
 const endings: fc.Arbitrary<TaskEvent> = fc.oneof(
-  fc.record({ type: fc.constant("delivered" as const), at: time, file }),
+  fc.record({ type: fc.constant("delivered" as const), at: time, delivered }),
   fc.record({ type: fc.constant("failed" as const), at: time, failure: failures }),
   fc.record({ type: fc.constant("cancelled" as const), at: time, byUserId: snowflake }),
 );
@@ -166,6 +186,7 @@ export function makeTask(change: Partial<Task> = {}, state: SegmentState = waiti
     text,
     speed: 1,
     pitch: 0,
+    deliver: "file",
     sample: { fileName: "voice.wav", contentType: "audio/wav", bytes: 320_044, durationSeconds: 10 },
     createdAt: START,
     state: { name: "queued" },

@@ -32,7 +32,7 @@ test("a token and a key are enough", () => {
     caps: { guild: { active: 50, waiting: 500 }, member: { active: 20, waiting: 50 } },
     taskDeadlineMs: 7_200_000,
     storageUrl: "sqlite:data/mynah.db",
-    tempDir: "data/tmp",
+    temp: { folder: "data/tmp", maxBytes: 4_000_000_000 },
     http: { port: undefined, publicUrl: undefined },
     logLevel: "info",
   });
@@ -55,6 +55,7 @@ test("everything can be set, and what is not ours is left alone", () => {
     TASK_DEADLINE_MINUTES: "90",
     STORAGE_URL: "memory:",
     TEMP_DIR: "/tmp/mynah",
+    TEMP_MAX_MB: "500",
     HTTP_PORT: "8080",
     PUBLIC_URL: "https://mynah.example/",
     LOG_LEVEL: "debug",
@@ -72,7 +73,7 @@ test("everything can be set, and what is not ours is left alone", () => {
     caps: { guild: { active: 4, waiting: 5 }, member: { active: 2, waiting: 3 } },
     taskDeadlineMs: 5_400_000,
     storageUrl: "memory:",
-    tempDir: "/tmp/mynah",
+    temp: { folder: "/tmp/mynah", maxBytes: 500_000_000 },
     http: { port: 8080, publicUrl: "https://mynah.example" },
     logLevel: "debug",
   });

@@ -122,7 +122,7 @@ describe("titles, lines and buttons", () => {
       {
         name: "done",
         at: START + 83_000,
-        file: { fileName: "a.wav", audio: { bytes: 8_820_044, durationSeconds: 200 } },
+        delivered: { form: "wav", files: 1, bytes: 8_820_044, durationSeconds: 200 },
       },
       "Done",
       /^3 min 20 s of speech, 8\.8 MB, ready after 1 min 23 s\.$/,

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { nameFile } from "../../../src/discord/file-name.ts";
 import { anyText } from "../arbitrary-task.ts";
 
-const nameOf = (text: string) => nameFile({ text, id: "k3v9m2x7qa" });
+const nameOf = (text: string) => nameFile({ text, id: "k3v9m2x7qa" }, "wav");
 
 test("holds only what Discord leaves alone, and is never long, whatever the text", () => {
   const words = fc
@@ -38,3 +38,8 @@ test.each(["こんにちは、世界", "Привет, мир", "مرحبا", "�
   "%j has no name of its own",
   (text) => expect(nameOf(text)).toBe("mynah-k3v9m2x7qa.wav"),
 );
+
+test("of several parts each has its number", () => {
+  const task = { text: "A long story", id: "k3v9m2x7qa" };
+  expect(nameFile(task, "ogg", { part: 2, of: 3 })).toBe("a-long-story-part-2-of-3.ogg");
+});

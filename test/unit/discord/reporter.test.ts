@@ -79,8 +79,8 @@ const rendering = makeTask(
   { name: "submitted", remoteId: "r", at: START, startedAt: START, estimatedCompletion: START + 100_000 },
 );
 const uploading = makeTask({ state: { name: "delivering", step: "uploading" } });
-const file = { fileName: "a.wav", audio: { bytes: 1_000_000, durationSeconds: 5 } };
-const done = makeTask({ state: { name: "done", at: START + 9_000, file } });
+const delivered = { form: "wav", files: 1, bytes: 1_000_000, durationSeconds: 5 } as const;
+const done = makeTask({ state: { name: "done", at: START + 9_000, delivered } });
 const failed = makeTask({
   state: { name: "failed", at: START, failure: { code: "deadline", message: "Too late." } },
 });

@@ -34,14 +34,21 @@ test("what was written is read", () => {
 });
 
 test("a record of version 1 is read as it was meant", () => {
-  const { segments, ...rest } = makeTask({}, { name: "rendered", remoteId: "r1" });
+  const { segments, deliver, ...rest } = makeTask({}, { name: "rendered", remoteId: "r1" });
   const [{ failedRenders: _, ...segment } = { failedRenders: 0 }] = segments;
   const old = { ...rest, deadlineAt: 5, segments: [segment] };
   const read = (state: object) => fromRecord({ version: 1, task: { ...old, state } });
   expect(read({ name: "delivering", step: "downloading" })).toEqual({
     ...rest,
+    deliver,
     segments,
     state: { name: "rendering" },
+  });
+  const file = { fileName: "a.wav", audio: { bytes: 44, durationSeconds: 1 } };
+  expect(read({ name: "done", at: 7, file }).state).toEqual({
+    name: "done",
+    at: 7,
+    delivered: { form: "wav", files: 1, bytes: 44, durationSeconds: 1 },
   });
   expect(read({ name: "delivering", step: "uploading" }).state).toEqual({
     name: "delivering",

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { UserError, type ErrorCode } from "../../../src/errors.ts";
 import { TooLarge } from "../../../src/lib/read-bounded.ts";
 import { checkOptions, Intake, type CloneOptions } from "../../../src/tasks/intake.ts";
-import type { Attachment, SampleInspector } from "../../../src/tasks/ports.ts";
+import type { Attachment, PreparedSample } from "../../../src/tasks/ports.ts";
 
 const never = new AbortController().signal;
 const sample: Attachment = {
@@ -19,7 +19,14 @@ const textFile: Attachment = {
   contentType: "text/plain",
 };
 const MAX_CHARACTERS = 100_000;
-const good: CloneOptions = { sample, text: "Hello there.", textFile: undefined, speed: 1, pitch: 0 };
+const good: CloneOptions = {
+  sample,
+  text: "Hello there.",
+  textFile: undefined,
+  speed: 1,
+  pitch: 0,
+  deliver: "file",
+};
 
 function codeOf(options: CloneOptions): ErrorCode | undefined {
   try {
@@ -54,8 +61,8 @@ describe("what the options alone show", () => {
     ["a text file at the limit", withFile({ size: 400_000 }), undefined],
     ["a text file above it", withFile({ size: 400_001 }), "text_file_too_large"],
     ["an empty text file", withFile({ size: 0 }), "text_empty"],
-    ["a sample at the limit", withSample({ size: 4_500_000 }), undefined],
-    ["a sample above it", withSample({ size: 4_500_001 }), "sample_too_large"],
+    ["a sample at the limit", withSample({ size: 25_000_000 }), undefined],
+    ["a sample above it", withSample({ size: 25_000_001 }), "sample_too_large"],
     ["a picture as sample", withSample({ contentType: "image/png" }), "sample_type"],
     ["a text as sample", withSample({ contentType: "text/plain; charset=utf-8" }), "sample_type"],
     ["a PDF as sample", withSample({ contentType: "application/pdf" }), "sample_type"],
@@ -86,7 +93,7 @@ describe("what the options alone show", () => {
 type World = {
   sampleBytes?: Uint8Array | Error;
   textBytes?: Uint8Array | Error;
-  facts?: Partial<Awaited<ReturnType<SampleInspector["inspect"]>>>;
+  prepared?: Partial<PreparedSample> | UserError;
 };
 
 async function prepare(options: Partial<CloneOptions>, world: World = {}, speak = (text: string) => text) {
@@ -103,7 +110,11 @@ async function prepare(options: Partial<CloneOptions>, world: World = {}, speak 
       },
     },
     {
-      inspect: async () => ({ container: "wav", containerName: "WAVE", durationSeconds: 10, ...world.facts }),
+      async prepare(bytes) {
+        if (world.prepared instanceof UserError) throw world.prepared;
+        const wav = { container: "wav", sourceName: "WAV", converted: false } as const;
+        return { bytes, ...wav, durationSeconds: 10, ...world.prepared };
+      },
     },
     MAX_CHARACTERS,
   );
@@ -123,7 +134,8 @@ describe("what was attached", () => {
       text: "Hello there. Goodbye.",
       speed: 1.5,
       pitch: -0.5,
-      fetched: ["voice.wav up to 4500000"],
+      deliver: "file",
+      fetched: ["voice.wav up to 25000000"],
     });
   });
 
@@ -144,7 +156,7 @@ describe("what was attached", () => {
       { sampleBytes: UserError.of("attachment_unavailable", { file: "v" }) },
       "attachment_unavailable",
     ],
-    ["another container", {}, { facts: { container: "other", containerName: "Ogg" } }, "sample_type"],
+    ["a sample without sound", {}, { prepared: UserError.of("sample_silent") }, "sample_silent"],
     ["a text that is too long", { text: "ab ".repeat(33_334) }, {}, "text_too_long"],
   ])("%s is refused", async (_name, options, world, code) => {
     await expect(prepare(options, world)).rejects.toMatchObject({ name: "UserError", code });
@@ -163,24 +175,51 @@ describe("what was attached", () => {
     await expect(prepare({ text: "long" }, {}, () => `${longest}ab`)).rejects.toThrow(/100,001 .*100,000/);
   });
 
-  test.each<[number, ErrorCode | undefined]>([
-    [5, undefined],
-    [30, undefined],
-    [4.99, "sample_too_short"],
-    [30.01, "sample_too_long"],
-    [4.85, "sample_too_short"],
-    [30.15, "sample_too_long"],
-    [0, "sample_too_short"],
-    [3_600, "sample_too_long"],
-  ])("a sample of %d s: %s", async (durationSeconds, code) => {
-    const preparing = prepare({}, { facts: { durationSeconds } });
-    if (code) await expect(preparing).rejects.toMatchObject({ code });
-    else expect((await preparing).sampleFacts.durationSeconds).toBe(durationSeconds);
+  test("of a converted sample everything is told that the card needs", async () => {
+    const window = { fromSeconds: 62.5, toSeconds: 91, ofSeconds: 250 };
+    const wav = new Uint8Array(2_000);
+    const prepared = { bytes: wav, sourceName: "Ogg Opus", converted: true, durationSeconds: 28.5, window };
+    const made = await prepare({ sample: { ...sample, name: "voice-message.ogg" } }, { prepared });
+    expect(made.sample).toBe(wav);
+    expect(made.sampleFacts).toEqual({
+      fileName: "voice-message.wav",
+      contentType: "audio/wav",
+      bytes: 2_000,
+      durationSeconds: 28.5,
+      convertedFrom: "Ogg Opus",
+      window,
+    });
+  });
+
+  test("recordings that wait for their preparation are few enough for the memory", async () => {
+    let held = 0;
+    let most = 0;
+    const free = Promise.withResolvers<void>();
+    const attachments = {
+      async fetch({ size }: Attachment) {
+        held += size;
+        most = Math.max(most, held);
+        return new Uint8Array();
+      },
+    };
+    const preparer = {
+      async prepare(bytes: Uint8Array) {
+        await free.promise;
+        held -= 20_000_000;
+        return { bytes, container: "wav" as const, sourceName: "WAV", converted: false, durationSeconds: 10 };
+      },
+    };
+    const intake = new Intake(attachments, preparer, MAX_CHARACTERS);
+    const options = { ...good, sample: { ...sample, size: 20_000_000 } };
+    const preparing = Array.from({ length: 50 }, () => intake.prepare(options, async (text) => text, never));
+    free.resolve();
+    await Promise.all(preparing);
+    expect(most).toBe(100_000_000);
   });
 
   test("the sample is named after what its bytes are", async () => {
     const named = async (name: string, container: "wav" | "mp3" | "m4a") => {
-      const { sampleFacts } = await prepare({ sample: { ...sample, name } }, { facts: { container } });
+      const { sampleFacts } = await prepare({ sample: { ...sample, name } }, { prepared: { container } });
       return [sampleFacts.fileName, sampleFacts.contentType];
     };
     expect(await named("voice.wav", "mp3")).toEqual(["voice.mp3", "audio/mpeg"]);

@@ -489,7 +489,7 @@ describe("a long text in segments", () => {
     expect(delivery.posted).toEqual([id]);
     expect(store.tasks.get(id)?.state).toMatchObject({
       name: "done",
-      file: { audio: { durationSeconds: 30 } },
+      delivered: { durationSeconds: 30 },
     });
     expect(scheduler.load).toMatchObject(idleScheduler);
   });

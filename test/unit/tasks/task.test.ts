@@ -11,7 +11,7 @@ const PLAIN: TaskEvent[] = [
   { type: "rendered", segment: 0 },
   { type: "delivering", step: "preparing" },
   { type: "delivering", step: "uploading" },
-  { type: "delivered", at: 5, file: { fileName: "a.wav", audio: { bytes: 44_144, durationSeconds: 1 } } },
+  { type: "delivered", at: 5, delivered: { form: "wav", files: 1, bytes: 44_144, durationSeconds: 1 } },
 ];
 /** Some of the plain life, so that histories get far, and then anything. */
 const histories = fc
@@ -42,7 +42,7 @@ function eachStep(check: (before: Task, event: TaskEvent, after: Task) => void, 
 const delivered: TaskEvent = {
   type: "delivered",
   at: 5,
-  file: { fileName: "a.wav", audio: { bytes: 44_144, durationSeconds: 1 } },
+  delivered: { form: "wav", files: 1, bytes: 44_144, durationSeconds: 1 },
 };
 
 describe("any history", () => {

@@ -16,7 +16,7 @@ import type {
 import { Reports } from "../../../src/tasks/reports.ts";
 import { TaskRunner } from "../../../src/tasks/runner.ts";
 import { Scheduler } from "../../../src/tasks/scheduler.ts";
-import { isOver, type AudioFacts, type DeliveredFile, type Task } from "../../../src/tasks/task.ts";
+import { isOver, type AudioFacts, type Delivered, type Task } from "../../../src/tasks/task.ts";
 import { TimeLimits } from "../../../src/tasks/time-limits.ts";
 import { Watcher } from "../../../src/tasks/watcher.ts";
 import { ManualClock } from "../manual-clock.ts";
@@ -128,6 +128,10 @@ class FakeFiles implements WorkFiles {
 
   readonly #whole = new Map<string, AudioFacts>();
   onRemove: () => Promise<void> = async () => undefined;
+  readonly reserved = new Set<string>();
+  async reserve(taskId: string): Promise<void> {
+    this.reserved.add(taskId);
+  }
   path(taskId: string, segment: number | "whole"): string {
     return `${taskId}/${segment}.wav`;
   }
@@ -138,6 +142,7 @@ class FakeFiles implements WorkFiles {
     this.#whole.set(this.path(taskId, segment), facts);
   }
   async remove(taskId: string): Promise<void> {
+    this.reserved.delete(taskId);
     for (const path of this.#whole.keys()) if (path.startsWith(`${taskId}/`)) this.#whole.delete(path);
     await this.onRemove();
   }
@@ -150,13 +155,10 @@ class FakeDelivery implements Delivery {
     this.announced.push(`${task.id} ${task.state.name}`);
   }
   onDeliver: () => Promise<void> = async () => undefined;
-  async deliver(
-    task: Task,
-    { path: _path, ...audio }: AudioFacts & { path: string },
-  ): Promise<DeliveredFile> {
+  async deliver(task: Task, { path: _path, ...audio }: AudioFacts & { path: string }): Promise<Delivered> {
     await this.onDeliver();
     this.posted.push(task.id);
-    return { fileName: `${task.id}.wav`, audio };
+    return { form: "wav", files: 1, ...audio };
   }
 }
 
