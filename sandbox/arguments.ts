@@ -10,6 +10,7 @@ export type SandboxArguments = {
   sample: string;
   speed: number | undefined;
   pitch: number | undefined;
+  deliver: string | undefined;
 };
 
 /** A wrong call; the message says how to call it. */
@@ -18,32 +19,34 @@ export class UsageError extends Error {
 }
 
 const USAGE = `npm run sandbox                 starts everything, sends one /clone, stays up
-npm run sandbox -- --once       the same, and exits when the WAV is there
+npm run sandbox -- --once       the same, and exits when the result is there
 npm run sandbox -- --text "…"   sends another /clone, to the sandbox that is up or to a new one
 
   --text TEXT        what to read
   --text-file FILE   a .txt or .md file to read instead
-  --sample FILE      the voice: 5 to 30 seconds as WAV, MP3 or M4A (a bundled one if left out)
+  --sample FILE      the voice: 5 seconds or more of speech as WAV, MP3, M4A, Ogg, FLAC… (a bundled one if left out)
   --speed NUMBER     0.5 to 2
-  --pitch NUMBER     -1 to 1`;
+  --pitch NUMBER     -1 to 1
+  --deliver HOW      file, the default, or voice_message`;
 
 const SAMPLES = new URL("samples/", import.meta.url);
 
 /** Reads the command line. Throws a UsageError. */
 export function readArguments(args: string[]): SandboxArguments {
-  const { once, help, text, "text-file": file, sample, speed, pitch } = parse(args);
+  const { once, help, text, "text-file": file, sample, speed, pitch, deliver } = parse(args);
   if (help) throw new UsageError(USAGE);
   if (text !== undefined && file !== undefined)
     throw new UsageError(`Send --text or --text-file, not both.\n\n${USAGE}`);
   const bundled = (name: string) => new URL(name, SAMPLES).pathname;
   return {
     once,
-    given: [text, file, sample, speed, pitch].some((value) => value !== undefined),
+    given: [text, file, sample, speed, pitch, deliver].some((value) => value !== undefined),
     text,
     textFile: text === undefined ? resolve(file ?? bundled("lighthouse.txt")) : undefined,
     sample: resolve(sample ?? bundled("librivox-austen-7s-16k.wav")),
     speed: toNumber("--speed", speed),
     pitch: toNumber("--pitch", pitch),
+    deliver,
   };
 }
 
@@ -59,6 +62,7 @@ function parse(args: string[]) {
       sample: text,
       speed: text,
       pitch: text,
+      deliver: text,
     };
     return parseArgs({ args, options }).values;
   } catch (error) {

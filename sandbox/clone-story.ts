@@ -17,7 +17,7 @@ const INDENT = " ".repeat(23);
 const LAST = new Set(["Done", "Not finished", "Cancelled", "That did not work"]);
 
 /**
- * Sends one /clone as a member would, prints each state of the reply as the member sees it, and saves the posted WAV.
+ * Sends one /clone as a member would, prints each state of the reply as the member sees it, and saves what was posted.
  * Gives false when there was none.
  */
 export async function tellClone(stage: Stage, request: SandboxArguments, print: Print, signal: AbortSignal) {
@@ -32,16 +32,16 @@ export async function tellClone(stage: Stage, request: SandboxArguments, print: 
     const { ephemeral } = await sent.answered(signal);
     const last = await sent.until((message) => ephemeral || LAST.has(message.embeds[0]?.title ?? ""), signal);
     tell(last);
-    const [attachment] = last.attachments;
-    if (!attachment) return false;
-    await save(stage, attachment, print);
-    return true;
+    const below = discord.messages(channel).filter(({ reference }) => reference?.messageId === last.id);
+    const files = [last, ...below].flatMap(({ attachments }) => attachments);
+    for (const file of files) await save(stage, file, print);
+    return files.length > 0;
   } finally {
     stop();
   }
 }
 
-async function readOptions({ text, textFile, sample, speed, pitch }: SandboxArguments) {
+async function readOptions({ text, textFile, sample, speed, pitch, deliver }: SandboxArguments) {
   const file = async (path: string) => ({ name: basename(path), data: await readFile(path) });
   return {
     sample: await file(sample),
@@ -49,6 +49,7 @@ async function readOptions({ text, textFile, sample, speed, pitch }: SandboxArgu
     ...(textFile === undefined ? {} : { text_file: await file(textFile) }),
     ...(speed === undefined ? {} : { speed }),
     ...(pitch === undefined ? {} : { pitch }),
+    ...(deliver === undefined ? {} : { deliver }),
   };
 }
 
@@ -99,17 +100,21 @@ class Teller {
 
 async function save(
   { discord, outputFolder }: Stage,
-  attachment: { id: string; filename: string },
+  attachment: MessageView["attachments"][number],
   print: Print,
 ): Promise<void> {
   await mkdir(outputFolder, { recursive: true });
   const path = join(outputFolder, attachment.filename);
   const bytes = discord.attachmentBytes(attachment.id);
   await writeFile(path, bytes);
+  const what = [...describeAudio(bytes), `${(bytes.byteLength / 1_000_000).toFixed(1)} MB`].join(", ");
+  print(`\nSaved ${relative(process.cwd(), path)}: ${what}. Play it with any player.`);
+}
+
+/** What a WAV says of itself; other formats say nothing here. */
+function describeAudio(bytes: Uint8Array): string[] {
   const wav = readWavParts(bytes);
-  if (!wav) throw new Error(`${path} is not a WAV`);
+  if (!wav) return [];
   const seconds = wav.data.byteLength / (wav.sampleRate * wav.channels * (wav.bitsPerSample / 8));
-  print(
-    `\nSaved ${relative(process.cwd(), path)}: ${duration(seconds)} of speech, ${wav.sampleRate} Hz mono. Play it with any player.`,
-  );
+  return [`${duration(seconds)} of speech`, `${wav.sampleRate} Hz mono`];
 }

@@ -169,7 +169,7 @@ function describePlace(outlook: Outlook | undefined, reason: "turn" | "slot"): s
 /** An estimate where there is one, else what is known. */
 function estimate(outlook: Outlook | undefined, otherwise: string): string[] {
   if (outlook?.readyAt === undefined) return [otherwise];
-  return [`Likely to be ready ${relative(outlook.readyAt)}, going by recent tasks.`];
+  return [`Likely to be ready ${relative(outlook.readyAt)}.`];
 }
 
 function describeSubmitting(task: Task): Description {

@@ -10,7 +10,7 @@ import { countCharacters } from "./text.ts";
 export type Outlook = {
   /** Why nobody's turn comes: the operator has to mend the key or the plan. */
   paused: "key" | "plan" | undefined;
-  /** Among the tasks of its guild; 1 is next. */
+  /** Among the tasks of its guild; 1 is next, and 0 says that nothing of it is in line any more. */
   place: number;
   /** Why the next one does not start: no slot is free at the API, or the guild has as many active as it may. */
   waitsFor: "slot" | "cap" | undefined;
@@ -52,9 +52,12 @@ export class Outlooks {
     this.#clock = deps.clock;
   }
 
-  /** Undefined for a task that has nothing in line. At most two seconds old. */
-  of({ id, guildId }: Task): Outlook | undefined {
-    return this.ofGuild(guildId).get(id);
+  /** Undefined for a task that has nothing in line, unless other parts of it are read. At most two seconds old. */
+  of({ id, guildId, segments }: Task): Outlook | undefined {
+    const inLine = this.ofGuild(guildId).get(id);
+    if (inLine || segments.length === 1) return inLine;
+    const readyAt = this.#activeUntil(id, this.#clock.now());
+    return readyAt === undefined ? undefined : { paused: undefined, place: 0, waitsFor: undefined, readyAt };
   }
 
   get paused(): "key" | "plan" | undefined {

@@ -181,7 +181,7 @@ describe("titles, lines and buttons", () => {
     const card = read(makeTask(), START, inLine(change));
     expect([card.title, card.lines[1]]).toEqual([
       "Queued",
-      `Likely to be ready <t:${START / 1_000 + 600}:R>, going by recent tasks.`,
+      `Likely to be ready <t:${START / 1_000 + 600}:R>.`,
     ]);
     expect(card.lines[0]).toMatch(line);
   });
