@@ -221,7 +221,9 @@ export class Reporter {
     }
   }
 
-  #mayHaveNews({ latest, outlook }: Lane): boolean {
+  #mayHaveNews({ latest, outlook, shown }: Lane): boolean {
+    // It waits to be looked over, or to be tried again.
+    if (shown === "") return false;
     if (latest.state.name === "rendering") return true;
     if (latest.state.name !== "queued") return false;
     return steady(outlook, this.#outlookOf(latest), this.#clock.now()) !== outlook;

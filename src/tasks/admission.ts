@@ -27,11 +27,15 @@ export class Admission {
   /** Throws a UserError when the guild or the member has as many tasks waiting as they may. */
   check({ guildId, userId }: Asker): void {
     const { guild, member } = this.#capsOf(guildId);
-    const waiting: Asker[] = this.#journal.liveIn(guildId).filter(({ state }) => state.name === "queued");
-    for (const asker of this.#arriving) if (asker.guildId === guildId) waiting.push(asker);
-    if (waiting.filter((asker) => asker.userId === userId).length >= member.waiting)
-      throw UserError.of("member_waiting_full", { limit: member.waiting });
-    if (waiting.length >= guild.waiting) throw UserError.of("guild_waiting_full", { limit: guild.waiting });
+    let [waiting, own] = [0, 0];
+    const count = (asker: Asker) => {
+      waiting += 1;
+      if (asker.userId === userId) own += 1;
+    };
+    for (const task of this.#journal.liveIn(guildId)) if (task.state.name === "queued") count(task);
+    for (const asker of this.#arriving) if (asker.guildId === guildId) count(asker);
+    if (own >= member.waiting) throw UserError.of("member_waiting_full", { limit: member.waiting });
+    if (waiting >= guild.waiting) throw UserError.of("guild_waiting_full", { limit: guild.waiting });
   }
 
   /** The same, and takes the place until it is disposed of. */

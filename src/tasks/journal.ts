@@ -71,9 +71,11 @@ export class TaskJournal {
   }
 
   /** A guild's tasks that are not over, oldest first. */
-  liveIn(guildId: string): Task[] {
-    const ids = this.#guilds.get(guildId) ?? [];
-    return [...ids].flatMap((id) => this.#live.get(id) ?? []);
+  *liveIn(guildId: string): Iterable<Task> {
+    for (const id of this.#guilds.get(guildId) ?? []) {
+      const task = this.#live.get(id);
+      if (task) yield task;
+    }
   }
 
   /**

@@ -102,7 +102,10 @@ export class TaskService {
     // What is not in line, because the service does not answer or for word of a lost create, comes last.
     const placeOf = ({ id }: Task) => line.get(id)?.place ?? Number.POSITIVE_INFINITY;
     const toEntry = (task: Task) => ({ task, readyAt: outlooks.readyAt(task) });
-    const [waiting, running] = partition(journal.liveIn(guildId), ({ state }) => state.name === "queued");
+    const [waiting, running] = partition(
+      [...journal.liveIn(guildId)],
+      ({ state }) => state.name === "queued",
+    );
     return {
       running: running.map(toEntry),
       waiting: waiting.sort((a, b) => placeOf(a) - placeOf(b)).map(toEntry),
