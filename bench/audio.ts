@@ -1,6 +1,7 @@
 import { mkdtemp, open, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { Speaker } from "../sandbox/voice-api/speech.ts";
 import { SpeechEncoder, type SpeechForm } from "../src/audio/encode.ts";
 import { SamplePreparer } from "../src/audio/prepare.ts";
@@ -14,6 +15,8 @@ const TEXT = new URL("../sandbox/samples/lighthouse.txt", import.meta.url);
 const SAMPLE_RATE = 22_050;
 const HEADER_BYTES = 44;
 const MINUTES = [1, 10, 60] as const;
+/** Samples that are checked in a row; one alone is too quick for the clock. */
+const CHECKS = 20;
 const LIMIT_BYTES = 10 * 2 ** 20;
 /** The memory that may be added from the shortest to the longest. */
 const MOST_GROWTH_MB = 32;
@@ -129,12 +132,20 @@ async function judge(source: string, target: string, form: SpeechForm, signal: A
   return { bytes: size, quality: (await isIdentical(source, decode())) ? "identical" : "DIFFERENT" };
 }
 
+/** The bot's worker is reused, as it is when samples come; an ffmpeg is started for each. */
 async function measureIntake(signal: AbortSignal): Promise<string[]> {
   const bytes = await readFile(SAMPLE);
-  const theirs = await runFfmpeg(["-i", SAMPLE.pathname, "-af", "volumedetect", "-f", "null", "-"], signal);
+  const theirs = await runFfmpeg(
+    ["-i", fileURLToPath(SAMPLE), "-af", "volumedetect", "-f", "null", "-"],
+    signal,
+  );
   await using preparer = new SamplePreparer();
   await preparer.prepare(bytes, signal);
-  return [`sample check, 7 s`, ...compare(await usageOfChildren(), theirs), "", "", ""];
+  const before = await usageOfChildren();
+  for (let count = 0; count < CHECKS; count += 1) await preparer.prepare(bytes, signal);
+  const { cpuSeconds, peakMb } = await usageOfChildren();
+  const ours = { cpuSeconds: (cpuSeconds - before.cpuSeconds) / CHECKS, peakMb };
+  return ["sample check, 7 s", ...compare(ours, theirs), "", "", ""];
 }
 
 const HEAD = ["", "CPU", "ffmpeg's", "ratio", "memory", "ffmpeg's", "size", "in 10 MiB", "SNR (ffmpeg's)"];

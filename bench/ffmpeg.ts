@@ -6,17 +6,22 @@ import type { Usage } from "./process-tree.ts";
 const MISSING =
   "This bench compares with ffmpeg, and there is none. On Debian: apt-get install --no-install-recommends ffmpeg";
 
-/** Runs ffmpeg as someone would who scripts it; gives what it says that it took. */
+/** What ffmpeg says of its own time leaves its start out, so the shell is asked. */
+const TIMED = `TIMEFORMAT='%U %S'; time ffmpeg "$@"`;
+const NOT_FOUND = 127;
+
+/** Runs ffmpeg as someone would who scripts it. */
 export async function runFfmpeg(args: readonly string[], signal: AbortSignal): Promise<Usage> {
   const options = ["-hide_banner", "-nostdin", "-y", "-benchmark"];
-  const { stderr } = await promisify(execFile)("ffmpeg", [...options, ...args], { signal }).catch(explain);
-  const [, user, system] = /bench: utime=([\d.]+)s stime=([\d.]+)s/u.exec(stderr) ?? [];
+  const command = ["-c", TIMED, "bash", ...options, ...args];
+  const { stderr } = await promisify(execFile)("bash", command, { signal }).catch(explain);
+  const [user, system] = stderr.trimEnd().split("\n").at(-1)?.split(" ") ?? [];
   const kib = /bench: maxrss=(\d+)/u.exec(stderr)?.[1];
   return { cpuSeconds: Number(user) + Number(system), peakMb: (Number(kib) * 1_024) / 1_000_000 };
 }
 
 function explain(error: unknown): never {
-  const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";
+  const isMissing = error instanceof Error && "code" in error && error.code === NOT_FOUND;
   throw isMissing ? new Error(MISSING, { cause: error }) : error;
 }
 

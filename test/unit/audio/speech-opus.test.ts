@@ -68,7 +68,18 @@ test("encoders are given back: more of them than fit into memory at once", async
   }
 });
 
+test.each([12_000, 16_000, 32_000])("at %i bit/s no sound takes more than that and a second's worth", async (bitrate) => {
+  for (const sound of [await speechAt(22_050, 40), musicOf(22_050 * 40)]) {
+    using encoder = await SpeechOpusEncoder.open({ sampleRate: 22_050, bitrate });
+    const packets = [...encoder.push(sound), ...encoder.finish()];
+    const bytes = packets.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    expect(bytes).toBeLessThanOrEqual((packets.length / 50 + 1) * (bitrate / 8));
+    expect(bytes).toBeGreaterThan((packets.length / 50) * (bitrate / 8) * 0.9);
+  }
+});
+
 test("Ogg pages are whole for packets of any size and any number", () => {
+  const large = Array.from({ length: 120 }, () => new Uint8Array(1_275));
   const anyPackets = fc.array(fc.uint8Array({ minLength: 1, maxLength: 1_275 }), {
     minLength: 1,
     maxLength: 260,
@@ -84,6 +95,15 @@ test("Ogg pages are whole for packets of any size and any number", () => {
       expect(read.ticks).toBe(ticks);
       expect(read.tags).toContain("ENCODER=Mynah");
     }),
-    { numRuns: 30 },
+    { numRuns: 30, examples: [[large, 0]] },
   );
 });
+
+/** Chords and a siren, which cost Opus more than speech does. */
+function musicOf(samples: number): Int16Array {
+  const tone = (at: number, hz: number) => Math.sin((2 * Math.PI * hz * at) / 22_050);
+  return new Int16Array(samples).map((_, at) => {
+    const siren = tone(at, 1_000 + 20 * Math.sin(at / 3_000));
+    return 8_000 * (tone(at, 440 * (1 + Math.floor(at / 5_000) / 12)) + tone(at, 660) + siren);
+  });
+}
