@@ -68,15 +68,18 @@ test("encoders are given back: more of them than fit into memory at once", async
   }
 });
 
-test.each([12_000, 16_000, 32_000])("at %i bit/s no sound takes more than that and a second's worth", async (bitrate) => {
-  for (const sound of [await speechAt(22_050, 40), musicOf(22_050 * 40)]) {
-    using encoder = await SpeechOpusEncoder.open({ sampleRate: 22_050, bitrate });
-    const packets = [...encoder.push(sound), ...encoder.finish()];
-    const bytes = packets.reduce((sum, { byteLength }) => sum + byteLength, 0);
-    expect(bytes).toBeLessThanOrEqual((packets.length / 50 + 1) * (bitrate / 8));
-    expect(bytes).toBeGreaterThan((packets.length / 50) * (bitrate / 8) * 0.9);
-  }
-});
+test.each([12_000, 16_000, 32_000])(
+  "at %i bit/s no sound takes more than that and a second's worth",
+  async (bitrate) => {
+    for (const sound of [await speechAt(22_050, 40), musicOf(22_050 * 40)]) {
+      using encoder = await SpeechOpusEncoder.open({ sampleRate: 22_050, bitrate });
+      const packets = [...encoder.push(sound), ...encoder.finish()];
+      const bytes = packets.reduce((sum, { byteLength }) => sum + byteLength, 0);
+      expect(bytes).toBeLessThanOrEqual((packets.length / 50 + 1) * (bitrate / 8));
+      expect(bytes).toBeGreaterThan((packets.length / 50) * (bitrate / 8) * 0.9);
+    }
+  },
+);
 
 test("Ogg pages are whole for packets of any size and any number", () => {
   const large = Array.from({ length: 120 }, () => new Uint8Array(1_275));

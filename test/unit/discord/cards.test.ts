@@ -6,7 +6,7 @@ import { renderQueue, summarize } from "../../../src/discord/list-cards.ts";
 import { inDuration, inMegabytes } from "../../../src/discord/words.ts";
 import { UserError } from "../../../src/errors.ts";
 import type { Outlook } from "../../../src/tasks/outlook.ts";
-import type { SegmentState, Task, WaitReason } from "../../../src/tasks/task.ts";
+import type { Delivered, SegmentState, Task, WaitReason } from "../../../src/tasks/task.ts";
 import { anyText, makeTask, START, tasks, waiting } from "../arbitrary-task.ts";
 
 /** A card as a person reads it. */
@@ -194,6 +194,41 @@ describe("titles, lines and buttons", () => {
     const card = read(makeTask({}, waiting("slot")), START, inLine({ paused: "key" }));
     expect(card.title).toBe("Paused");
     expect(card.lines[0]).toMatch(/does not accept this bot's key/);
+  });
+});
+
+test("the card says which part of a longer recording is used", () => {
+  const window = { fromSeconds: 12.4, toSeconds: 41.9, ofSeconds: 725 };
+  const card = read(makeTask({ sample: { ...makeTask().sample, durationSeconds: 29.5, window } }));
+  expect(card.fields?.[0]).toBe("Voice: voice.wav, the best 29.5 s: 0:12 to 0:42 of 12:05");
+});
+
+describe("what was handed over", () => {
+  const lines = (delivered: Delivered) =>
+    read(makeTask({ state: { name: "done", at: START + 9_000, delivered } })).lines;
+  const audio = { files: 1, bytes: 4_800_000, durationSeconds: 600 };
+  const tooLarge = { wavBytes: 26_500_000, limitBytes: 10_400_000 };
+
+  test.each<[string, Delivered, RegExp]>([
+    [
+      "a smaller form",
+      { ...audio, form: "mp3", tooLarge },
+      /^As MP3: the WAV has 26\.5 MB, .* holds 10\.4 MB\.$/,
+    ],
+    ["parts", { ...audio, files: 3, form: "opus", tooLarge }, /^As Ogg Opus in 3 parts, the others below: /],
+    ["a voice message", { ...audio, form: "voice_message" }, /^Posted below as a voice message\.$/],
+    [
+      "no permission",
+      { ...audio, form: "wav", noVoiceMessage: "permission" },
+      /may not send voice messages here/,
+    ],
+    ["refused", { ...audio, form: "wav", noVoiceMessage: "refused" }, /Discord did not take it/],
+    ["too long", { ...audio, form: "wav", noVoiceMessage: "too-long" }, /too long for a voice message/],
+  ])("%s", (_name, delivered, says) => {
+    const [first, second, ...others] = lines(delivered);
+    expect(first).toBe("10 min of speech, 4.8 MB, ready after 9 s.");
+    expect(second).toMatch(says);
+    expect(others).toEqual([]);
   });
 });
 
