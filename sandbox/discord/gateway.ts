@@ -5,6 +5,8 @@ import { Intent, isIntentSet, PRIVILEGED } from "./intents.ts";
 import type { GuildRecord, Json } from "./records.ts";
 import { writeApplication, writeGuildCreate, writeMember, writeUser } from "./serialize.ts";
 import { Signal } from "./signal.ts";
+import { requestVoice } from "./voice/request.ts";
+import { moveInVoice } from "./voice/states.ts";
 import type { Dispatch, World } from "./world.ts";
 
 const Op = {
@@ -77,7 +79,7 @@ export class Gateway {
   disconnect({ code = 4000, resumable = true }: { code?: number; resumable?: boolean } = {}): void {
     for (const session of this.#sessions.values()) {
       const { socket } = session;
-      if (!resumable) this.#sessions.delete(session.id);
+      if (!resumable) this.#forget(session);
       if (!socket) continue;
       // What happens from now on is kept for the resume, even before the bot has noticed.
       session.detach(socket);
@@ -111,7 +113,7 @@ export class Gateway {
     socket.on("close", (code) => {
       session?.detach(socket);
       // A bot that says goodbye with 1000 or 1001 ends its session.
-      if (session && (code === 1000 || code === 1001)) this.#sessions.delete(session.id);
+      if (session && (code === 1000 || code === 1001)) this.#forget(session);
     });
     writeFrame(socket, { op: Op.hello, d: { heartbeat_interval: HEARTBEAT_MS } });
   }
@@ -127,10 +129,21 @@ export class Gateway {
       socket.close(Close.notAuthenticated, "Not authenticated.");
     } else if (op === Op.requestMembers) {
       this.#sendMembers(session, d as Json);
-    } else if (op !== Op.presence && op !== Op.voiceState) {
+    } else if (op === Op.voiceState) {
+      if (!requestVoice(this.#world, d as Json))
+        socket.close(Close.decodeError, "Error while decoding payload.");
+    } else if (op !== Op.presence) {
       socket.close(Close.unknownOpcode, "Unknown opcode.");
     }
     return undefined;
+  }
+
+  /** A session is over for good; the bot leaves voice with its last one. */
+  #forget(session: GatewaySession): void {
+    this.#sessions.delete(session.id);
+    if (this.#sessions.size > 0) return;
+    for (const guild of this.#world.guilds.values())
+      moveInVoice(this.#world, guild, this.#world.bot.id, undefined, { cause: "gone" });
   }
 
   #identify(socket: WebSocket, d: Json): GatewaySession | undefined {
@@ -182,7 +195,8 @@ export class Gateway {
     const members = [...guild.members.values()].filter(
       ({ user }) => user.id === world.bot.id || session.seesAllMembers(),
     );
-    const data = writeGuildCreate(world, guild, members);
+    const seesVoice = Boolean(session.intents & Intent.guildVoiceStates);
+    const data = writeGuildCreate(world, guild, members, seesVoice ? [...guild.voiceStates.values()] : []);
     const dispatch = { event: "GUILD_CREATE", data, guildId: guild.id, intents: Intent.guilds };
     if (session.offer(dispatch)) this.sent.emit(dispatch);
   }

@@ -1,8 +1,17 @@
+import { ChannelType } from "discord-api-types/v10";
 import { Intent } from "./intents.ts";
 import { Member } from "./member.ts";
 import { ORDINARY } from "./permissions.ts";
 import type { ChannelRecord, GuildRecord, MemberRecord, RoleRecord, UserRecord } from "./records.ts";
 import { writeChannel, writeEmojis, writeGuild, writeMember, writeRole, writeUser } from "./serialize.ts";
+import {
+  isVoiceChannel,
+  listVoiceMembers,
+  moveInVoice,
+  muteInVoice,
+  refreshSuppression,
+  suppressInVoice,
+} from "./voice/states.ts";
 import type { World } from "./world.ts";
 
 /** A channel as tests hold it. */
@@ -25,11 +34,16 @@ export class Channel {
   denyBot(permissions: bigint): void {
     setBotDenied(this.#world, this.#record, permissions);
     this.#dispatch("CHANNEL_UPDATE");
+    const guild = this.#world.guildOf(this.#record);
+    if (guild) refreshSuppression(this.#world, guild, this.#record);
   }
 
   delete(): void {
+    const guild = this.#world.guildOf(this.#record);
+    for (const userId of guild ? listVoiceMembers(guild, this.id) : [])
+      if (guild) moveInVoice(this.#world, guild, userId, undefined, { cause: "deleted" });
     this.#record.deleted = true;
-    this.#world.guildOf(this.#record)?.channels.delete(this.id);
+    guild?.channels.delete(this.id);
     this.#dispatch("CHANNEL_DELETE");
   }
 
@@ -44,7 +58,8 @@ function setBotDenied(world: World, channel: ChannelRecord, deny: bigint): void 
   if (deny) channel.overwrites.push({ id: world.bot.id, type: 1, allow: 0n, deny });
 }
 
-export type ChannelInput = { name?: string; type?: number; denyBot?: bigint };
+export type ChannelInput = { name?: string; type?: number; denyBot?: bigint; userLimit?: number };
+export type VoiceChannelInput = { name?: string; denyBot?: bigint; userLimit?: number; stage?: boolean };
 export type RoleInput = { name?: string; permissions?: bigint; mentionable?: boolean };
 export type MemberInput = {
   username?: string;
@@ -68,7 +83,7 @@ export class Guild {
     this.name = record.name;
   }
 
-  addChannel({ name, type = 0, denyBot = 0n }: ChannelInput = {}): Channel {
+  addChannel({ name, type = 0, denyBot = 0n, userLimit = 0 }: ChannelInput = {}): Channel {
     const record: ChannelRecord = {
       id: this.#world.ids.next(),
       type,
@@ -77,6 +92,7 @@ export class Guild {
       guildId: this.id,
       overwrites: [],
       recipientId: undefined,
+      userLimit,
       deleted: false,
     };
     setBotDenied(this.#world, record, denyBot);
@@ -84,6 +100,40 @@ export class Guild {
     this.#world.channels.set(record.id, record);
     this.#dispatch("CHANNEL_CREATE", writeChannel(this.#world, record));
     return new Channel(this.#world, record);
+  }
+
+  /** Adds a voice channel, or a stage; without a limit any number of members fits. */
+  addVoiceChannel({ stage = false, ...input }: VoiceChannelInput = {}): Channel {
+    return this.addChannel({ ...input, type: stage ? ChannelType.GuildStageVoice : ChannelType.GuildVoice });
+  }
+
+  /** A moderator drags the bot into another voice channel. */
+  moveBot(channel: { id: string }): void {
+    const record = this.#world.channel(channel.id);
+    if (!isVoiceChannel(record)) throw new Error(`${record.name} is not a voice channel.`);
+    if (this.botVoiceChannelId === undefined) throw new Error("The bot is in no voice channel.");
+    moveInVoice(this.#world, this.#record, this.#world.bot.id, record, { cause: "moved" });
+  }
+
+  /** A moderator disconnects the bot from voice. */
+  disconnectBot(): void {
+    if (this.botVoiceChannelId === undefined) throw new Error("The bot is in no voice channel.");
+    moveInVoice(this.#world, this.#record, this.#world.bot.id, undefined, { cause: "kicked" });
+  }
+
+  /** A moderator mutes the bot on this server, or lifts that. */
+  muteBot(mute: boolean): void {
+    muteInVoice(this.#world, this.#record, this.#world.bot.id, mute);
+  }
+
+  /** A moderator brings the bot from a stage's audience to its speakers. */
+  letBotSpeak(): void {
+    suppressInVoice(this.#world, this.#record, this.#world.bot.id, false);
+  }
+
+  /** Where Discord shows the bot; undefined when it is in no voice channel here. */
+  get botVoiceChannelId(): string | undefined {
+    return this.#record.voiceStates.get(this.#world.bot.id)?.channelId;
   }
 
   addRole({ name, permissions = 0n, mentionable = false }: RoleInput = {}): RoleRecord {
@@ -131,6 +181,7 @@ export class Guild {
   }
 
   removeMember(member: Member): void {
+    moveInVoice(this.#world, this.#record, member.id, undefined, { cause: "gone" });
     this.#record.members.delete(member.id);
     const data = { guild_id: this.id, user: writeUser(this.#world.user(member.id)) };
     this.#dispatch("GUILD_MEMBER_REMOVE", data, Intent.guildMembers);
@@ -143,6 +194,7 @@ export class Guild {
 
   /** The bot is kicked: the guild and its channels are gone for it. */
   removeBot(): void {
+    moveInVoice(this.#world, this.#record, this.#world.bot.id, undefined, { cause: "gone" });
     for (const channel of this.#record.channels.values()) channel.deleted = true;
     this.#record.members.delete(this.#world.bot.id);
     this.#world.guilds.delete(this.id);
@@ -158,6 +210,7 @@ export class Guild {
       roles,
       joinedAt,
       acceptsDirectMessages,
+      mute: false,
     };
     this.#record.members.set(user.id, record);
     this.#dispatch("GUILD_MEMBER_ADD", { guild_id: this.id, ...writeMember(record) }, Intent.guildMembers);
@@ -202,7 +255,15 @@ export function makeGuild(world: World, input: GuildInput = {}): GuildRecord {
   const owner = makeUser(world, `owner-of-${id}`, undefined);
   const member = (user: UserRecord, roles: string[]): MemberRecord => {
     const joinedAt = world.clock.now();
-    return { user, guildId: id, nick: null, roles: new Set(roles), joinedAt, acceptsDirectMessages: true };
+    return {
+      user,
+      guildId: id,
+      nick: null,
+      roles: new Set(roles),
+      joinedAt,
+      acceptsDirectMessages: true,
+      mute: false,
+    };
   };
   const guild: GuildRecord = {
     id,
@@ -214,6 +275,7 @@ export function makeGuild(world: World, input: GuildInput = {}): GuildRecord {
     channels: new Map(),
     members: new Map(),
     emojis: new Map(),
+    voiceStates: new Map(),
     memberRoleId: members.id,
   };
   guild.members.set(owner.id, member(owner, []));

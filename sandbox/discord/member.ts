@@ -13,6 +13,7 @@ import type { ChannelRecord, Json, MemberRecord, MessageRecord } from "./records
 import { Resolved, type Target, type UploadInput } from "./resolved.ts";
 import { SentInteraction } from "./sent-interaction.ts";
 import { type MessageView, viewMessage } from "./view.ts";
+import { findJoinObstacle, moveInVoice } from "./voice/states.ts";
 import type { World } from "./world.ts";
 
 type HasId = { id: string };
@@ -111,6 +112,21 @@ export class Member {
       files: files.map(({ name, data }, index) => ({ index: String(index), name, data })),
     });
     return viewMessage(this.#world, message);
+  }
+
+  /** Enters a voice channel and listens there, leaving the one they were in. Throws what the client would not let through. */
+  joinVoice({ id }: HasId): void {
+    const channel = this.#world.channel(id);
+    const guild = this.#world.guild(this.#record.guildId);
+    if (channel.guildId !== guild.id) throw new Error(`${this.username} is not in that guild.`);
+    const obstacle = findJoinObstacle(guild, channel, this.id);
+    if (obstacle) throw new Error(`${this.username} cannot join ${channel.name}: ${obstacle}.`);
+    moveInVoice(this.#world, guild, this.id, channel, { cause: "self" });
+  }
+
+  leaveVoice(): void {
+    const guild = this.#world.guild(this.#record.guildId);
+    moveInVoice(this.#world, guild, this.id, undefined, { cause: "self" });
   }
 
   /** Deletes a message, as a moderator or its author would. */

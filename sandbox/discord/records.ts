@@ -24,6 +24,8 @@ export type ChannelRecord = {
   overwrites: OverwriteRecord[];
   /** Of a direct message channel: the user at the other end. */
   recipientId: string | undefined;
+  /** Of a voice or stage channel: how many fit; 0 is any number. */
+  userLimit: number;
   deleted: boolean;
 };
 
@@ -34,6 +36,21 @@ export type MemberRecord = {
   roles: Set<string>;
   joinedAt: number;
   acceptsDirectMessages: boolean;
+  /** Muted in voice by a moderator; it stays so when they leave the channel. */
+  mute: boolean;
+};
+
+/** Somebody in a voice channel; `channelId` is undefined when this tells that they left. */
+export type VoiceStateRecord = {
+  userId: string;
+  channelId: string | undefined;
+  sessionId: string;
+  /** By a moderator. */
+  mute: boolean;
+  selfMute: boolean;
+  selfDeaf: boolean;
+  /** May not speak: for want of the permission, or in a stage's audience. */
+  suppress: boolean;
 };
 
 type EmojiRecord = { id: string; name: string; animated: boolean };
@@ -48,6 +65,8 @@ export type GuildRecord = {
   channels: Map<string, ChannelRecord>;
   members: Map<string, MemberRecord>;
   emojis: Map<string, EmojiRecord>;
+  /** Of those in a voice channel, by user id, in the order in which they came. */
+  voiceStates: Map<string, VoiceStateRecord>;
   /** Role given to every member added, where the bot's own permissions were narrowed. */
   memberRoleId: string | undefined;
 };

@@ -1,5 +1,13 @@
 import { computeChannelPermissions } from "./permissions.ts";
-import type { ChannelRecord, GuildRecord, Json, MemberRecord, RoleRecord, UserRecord } from "./records.ts";
+import type {
+  ChannelRecord,
+  GuildRecord,
+  Json,
+  MemberRecord,
+  RoleRecord,
+  UserRecord,
+  VoiceStateRecord,
+} from "./records.ts";
 import type { World } from "./world.ts";
 
 /** A time as Discord writes it. */
@@ -49,7 +57,7 @@ export function writeMember(member: MemberRecord, options: { user: boolean } = {
     joined_at: writeTime(member.joinedAt),
     premium_since: null,
     deaf: false,
-    mute: false,
+    mute: member.mute,
     pending: false,
     flags: 0,
     communication_disabled_until: null,
@@ -83,7 +91,23 @@ export function writeChannel(world: World, channel: ChannelRecord): Json {
       allow: allow.toString(),
       deny: deny.toString(),
     })),
-    ...(isVoice && { bitrate: 64_000, user_limit: 0, rtc_region: null }),
+    ...(isVoice && { bitrate: 64_000, user_limit: channel.userLimit, rtc_region: null }),
+  };
+}
+
+/** A voice state as GUILD_CREATE lists it, without the guild and the member. */
+export function writeVoiceState(state: VoiceStateRecord): Json {
+  return {
+    channel_id: state.channelId ?? null,
+    user_id: state.userId,
+    session_id: state.sessionId,
+    deaf: false,
+    mute: state.mute,
+    self_deaf: state.selfDeaf,
+    self_mute: state.selfMute,
+    self_video: false,
+    suppress: state.suppress,
+    request_to_speak_timestamp: null,
   };
 }
 
@@ -145,8 +169,13 @@ export function writeGuild(guild: GuildRecord): Json {
   };
 }
 
-/** The GUILD_CREATE payload; `members` are those whom the session may see. */
-export function writeGuildCreate(world: World, guild: GuildRecord, members: MemberRecord[]): Json {
+/** The GUILD_CREATE payload; `members` and `voiceStates` are those that the session may see. */
+export function writeGuildCreate(
+  world: World,
+  guild: GuildRecord,
+  members: MemberRecord[],
+  voiceStates: VoiceStateRecord[],
+): Json {
   const bot = guild.members.get(world.bot.id);
   return {
     ...writeGuild(guild),
@@ -158,7 +187,7 @@ export function writeGuildCreate(world: World, guild: GuildRecord, members: Memb
     channels: [...guild.channels.values()].map((channel) => writeChannel(world, channel)),
     threads: [],
     presences: [],
-    voice_states: [],
+    voice_states: voiceStates.map(writeVoiceState),
     stage_instances: [],
     guild_scheduled_events: [],
     soundboard_sounds: [],

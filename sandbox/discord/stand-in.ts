@@ -15,6 +15,7 @@ import { INTERACTION_ROUTES } from "./routes/interactions.ts";
 import { WEBHOOK_ROUTES } from "./routes/webhooks.ts";
 import { Signal } from "./signal.ts";
 import { type MessageView, viewMessage } from "./view.ts";
+import { Voice } from "./voice/voice.ts";
 import { type Dispatch, World } from "./world.ts";
 
 export type DiscordOptions = {
@@ -47,7 +48,8 @@ export async function startDiscord(options: DiscordOptions = {}): Promise<Discor
   server.listen(port, "127.0.0.1");
   await once(server, "listening");
   world.origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return new DiscordStandIn({ world, faults, served, server, gateway });
+  const voice = await Voice.start(world, log);
+  return new DiscordStandIn({ world, faults, served, server, gateway, voice });
 }
 
 type Parts = {
@@ -56,6 +58,7 @@ type Parts = {
   served: Signal<RequestRecord>;
   server: Server;
   gateway: Gateway;
+  voice: Voice;
 };
 
 /** A running stand-in for Discord. */
@@ -91,6 +94,19 @@ export class DiscordStandIn implements AsyncDisposable {
 
   get botUserId(): string {
     return this.#parts.world.bot.id;
+  }
+
+  /** The voice servers: what was heard there, and what is to go wrong there. */
+  get voice(): Voice {
+    return this.#parts.voice;
+  }
+
+  /**
+   * The voice servers' certificate in PEM. A process trusts it through `tls.setDefaultCACertificates`, or from its
+   * start through a file named by NODE_EXTRA_CA_CERTS.
+   */
+  get voiceCertificate(): string {
+    return this.#parts.voice.certificate;
   }
 
   addGuild(input?: GuildInput): Guild {
@@ -203,12 +219,12 @@ export class DiscordStandIn implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    const { world, gateway, server } = this.#parts;
+    const { world, gateway, server, voice } = this.#parts;
     world.clock.close();
     gateway.close();
     const closed = once(server, "close");
     server.close();
     server.closeAllConnections();
-    await closed;
+    await Promise.all([closed, voice[Symbol.asyncDispose]()]);
   }
 }

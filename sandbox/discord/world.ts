@@ -13,6 +13,7 @@ import type {
 } from "./records.ts";
 import { Signal } from "./signal.ts";
 import { Snowflakes } from "./snowflake.ts";
+import type { VoiceMove } from "./voice/states.ts";
 
 /** An event on its way to the gateway; `intents` is any of which a session must have asked for. */
 export type Dispatch = {
@@ -45,10 +46,12 @@ export class World {
   readonly dispatched = new Signal<Dispatch>();
   readonly messageChanged = new Signal<MessageChange>();
   readonly answered = new Signal<InteractionRecord>();
+  readonly voiceMoved = new Signal<VoiceMove>();
   /** Where the servers listen; known once they do. */
   origin = "";
   commandWrites = 0;
   interactionUploadLimit: number | undefined;
+  ignoresVoiceJoins = false;
   readonly #secret = randomBytes(32);
 
   constructor(clock: SandboxClock) {
@@ -94,6 +97,7 @@ export class World {
       guildId: undefined,
       overwrites: [],
       recipientId: userId,
+      userLimit: 0,
       deleted: false,
     };
     this.channels.set(channel.id, channel);
