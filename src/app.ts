@@ -41,7 +41,7 @@ export async function startApp(config: Config, log: Logger, clock: Clock): Promi
   const core = buildCore(base, world, opened);
   const { journal, outlooks } = core;
   const editor = new ReplyEditor(client, clock);
-  const told = (taskId: string) => storage.tasks.settle(taskId);
+  const told = (taskId: string) => journal.settle(taskId);
   const outlookOf = outlooks.of.bind(outlooks);
   const reporter = new Reporter({ editor, clock, log, told, outlookOf, stop: phases.kill });
   const announcer = new Announcer(client, clock, log);

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { Routes, type APIEmbed, type Client, type RawFile } from "discord.js";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../tasks/ports.ts";
@@ -31,7 +32,7 @@ export class Announcer {
       content: `<@${task.userId}>, ${words}`,
       message_reference: { message_id: messageId, fail_if_not_exists: true },
       allowed_mentions: { users: [task.userId], replied_user: false },
-      ...onlyOnce(task, "p"),
+      ...onlyOnce(task, "ping"),
     };
     try {
       await this.#client.rest.post(Routes.channelMessages(channelId), {
@@ -55,13 +56,14 @@ export class Announcer {
       content: `I could not reach my message in <#${task.reply.channelId}> any more, so here is your result.`,
       embeds,
       allowed_mentions: { parse: [] },
-      ...onlyOnce(task, "d"),
+      ...onlyOnce(task, file.name),
     };
     await rest.post(Routes.channelMessages(channel.id), { body, files: [file], signal: each() });
   }
 }
 
-/** At most 25 characters: ten of the task, eight of the time it was asked for, one for the kind. */
-function onlyOnce({ id, createdAt }: Task, kind: "p" | "d") {
-  return { nonce: `${id}${Math.floor(createdAt).toString(36)}${kind}`, enforce_nonce: true };
+/** A nonce has at most 25 characters. */
+function onlyOnce({ id, createdAt }: Task, what: string) {
+  const nonce = createHash("sha256").update(`${id} ${createdAt} ${what}`).digest("base64url").slice(0, 25);
+  return { nonce, enforce_nonce: true };
 }

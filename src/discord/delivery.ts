@@ -74,6 +74,7 @@ export class ReplyDelivery implements Delivery {
     if (!followUps.maySendVoice(task)) return "permission";
     const limit = editor.guildUploadLimit(task) - HEADROOM_BYTES;
     const rendered = await renderer.renderVoiceMessage(audio, limit, signal);
+    if (rendered === "failed") return "refused";
     if (!rendered?.waveform) return "too-long";
     const { bytes, durationSeconds, waveform } = rendered;
     using _held = await this.#uploads.acquire(bytes, signal);
@@ -120,6 +121,7 @@ export class ReplyDelivery implements Delivery {
         if (!(error instanceof TooLargeAfterAll)) throw error;
         this.#deps.log.warn({ taskId: task.id, bytes: error.bytes }, "an upload was too large after all");
         limit = lowerLimit(limit, error.bytes);
+        if (limit > 2 * HEADROOM_BYTES) limit -= HEADROOM_BYTES;
       }
     }
   }
@@ -139,8 +141,7 @@ export class ReplyDelivery implements Delivery {
     });
     for (const [index, rendered] of others.entries()) {
       await this.#upload(rendered, signal, async () => {
-        const file = await toFile(task, rendered, nameOf(index + 1));
-        await this.#withRetries(() => this.#deps.followUps.sendFile(task, file, signal), signal);
+        await this.#postBelow(task, await toFile(task, rendered, nameOf(index + 1)), signal);
       });
     }
   }
@@ -164,6 +165,17 @@ export class ReplyDelivery implements Delivery {
     } catch (error) {
       if (!isHopeless(error)) throw error;
       await this.#sendDirectly(task, done(), file, signal);
+    }
+  }
+
+  /** Where the bot may not write, or the card is gone, the owner gets it by direct message. */
+  async #postBelow(task: Task, file: RawFile, signal: AbortSignal): Promise<void> {
+    const { followUps, announcer } = this.#deps;
+    try {
+      await this.#withRetries(() => followUps.sendFile(task, file, signal), signal);
+    } catch (error) {
+      if (!isRefused(error) || isTooLarge(error)) throw error;
+      await this.#withRetries(() => announcer.sendDirectly(task, [], file, signal), signal);
     }
   }
 

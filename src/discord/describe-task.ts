@@ -48,7 +48,7 @@ const FORMS = { wav: "WAV", flac: "FLAC", mp3: "MP3", opus: "Ogg Opus", voice_me
 const NO_VOICE_MESSAGE = {
   permission:
     "As a file, because I may not send voice messages here. A moderator can allow that in the channel's settings.",
-  refused: "As a file, because Discord did not take it as a voice message.",
+  refused: "As a file, because it could not be sent as a voice message.",
   "too-long": "As a file, because it is too long for a voice message here.",
 } as const;
 
@@ -79,7 +79,9 @@ function describeParts(task: Task, outlook: Outlook | undefined): Description {
   const parts = countParts(task.segments);
   const total = task.segments.length;
   if (parts.ready === total) return onItsWay("Downloading");
-  const trouble = task.segments.find(({ state }) => state.name === "waiting" && isTrouble(state.reason));
+  const trouble = task.segments.find(
+    ({ state }) => state.name === "waiting" && isTrouble(reasonNow(state, outlook)),
+  );
   const waiting = trouble ?? task.segments.find(({ state }) => state.name === "waiting");
   if (waiting?.state.name === "waiting" && (trouble || outlook?.paused || parts.ready + parts.read === 0))
     return describeWaiting(waiting.state, task, outlook);
@@ -107,7 +109,14 @@ function countParts(segments: Segment[]): { ready: number; read: number; wait: n
   return parts;
 }
 
-type WaitReason = Extract<SegmentState, { name: "waiting" }>["reason"];
+type Waiting = Extract<SegmentState, { name: "waiting" }>;
+type WaitReason = Waiting["reason"];
+
+/** What was noted when it began to wait may be over: who stands in line waits for that. */
+function reasonNow({ reason }: Waiting, outlook: Outlook | undefined): WaitReason {
+  if (!outlook || outlook.place === 0) return reason;
+  return outlook.paused ?? (reason === "slot" ? "slot" : "turn");
+}
 
 function isTrouble(reason: WaitReason): boolean {
   return reason !== "turn" && reason !== "slot";
@@ -117,13 +126,9 @@ function onItsWay(title: string): Description {
   return { title, color: COLOR.working, lines: ["The speech is ready and on its way here."] };
 }
 
-function describeWaiting(
-  state: Extract<SegmentState, { name: "waiting" }>,
-  task: Task,
-  outlook: Outlook | undefined,
-): Description {
+function describeWaiting(state: Waiting, task: Task, outlook: Outlook | undefined): Description {
   const asked = askedLine(task);
-  const reason = outlook?.paused ?? state.reason;
+  const reason = reasonNow(state, outlook);
   switch (reason) {
     case "key":
     case "plan":

@@ -53,14 +53,8 @@ export function renderQueue({ running, waiting, paused }: QueueView, userId: str
   const isEmpty = running.length + waiting.length === 0;
   const lines = [
     ...(paused ? [describePause(paused), ""] : []),
-    ...section(
-      countOf(running.length, "being read"),
-      running.map((entry) => describeRunning(entry, userId)),
-    ),
-    ...section(
-      countOf(waiting.length, "waiting"),
-      waiting.map((entry, index) => `${index + 1}. ${describeEntry(entry, userId)}`),
-    ),
+    ...section("being read", running, (entry) => describeRunning(entry, userId)),
+    ...section("waiting", waiting, (entry, index) => `${index + 1}. ${describeEntry(entry, userId)}`),
   ];
   return toCard({
     title: "The line in this server",
@@ -69,16 +63,15 @@ export function renderQueue({ running, waiting, paused }: QueueView, userId: str
   });
 }
 
-function countOf(count: number, what: string): string {
-  return `**${count.toLocaleString("en-US")} ${what}**`;
-}
-
-function section(title: string, lines: string[]): string[] {
-  if (lines.length === 0) return [title, ""];
-  const more = lines.length - SHOWN_PER_LIST;
+function section(
+  what: string,
+  entries: QueueEntry[],
+  describe: (entry: QueueEntry, index: number) => string,
+): string[] {
+  const more = entries.length - SHOWN_PER_LIST;
   return [
-    title,
-    ...lines.slice(0, SHOWN_PER_LIST),
+    `**${entries.length.toLocaleString("en-US")} ${what}**`,
+    ...entries.slice(0, SHOWN_PER_LIST).map(describe),
     ...(more > 0 ? [`and ${more.toLocaleString("en-US")} more`] : []),
     "",
   ];

@@ -4,6 +4,7 @@ import type { SpeechEncoder } from "../audio/encode.ts";
 import { limitAfterRefusal, renditionsWithin, type Rendition, type ResultAudio } from "../audio/fit.ts";
 import { cutPoints } from "../audio/pauses.ts";
 import { WavFile } from "../audio/wav-file.ts";
+import { UserError } from "../errors.ts";
 import { WorkerFailure } from "../lib/worker-pool.ts";
 import type { Log } from "../tasks/ports.ts";
 import type { AudioFile, Delivered } from "../tasks/task.ts";
@@ -46,6 +47,7 @@ export class Renderer {
     limitBytes: number,
     signal: AbortSignal,
   ): Promise<RenderedResult | undefined> {
+    let failure: WorkerFailure | undefined;
     for (const rendition of renditionsWithin(await measure(audio), limitBytes)) {
       try {
         const rendered = await this.#render(audio, rendition, signal);
@@ -53,24 +55,32 @@ export class Renderer {
         if (rendered.files.every(({ bytes }) => bytes <= limitBytes)) return rendered;
       } catch (error) {
         if (!(error instanceof WorkerFailure)) throw error;
+        failure = error;
         this.#log.error(
           { form: rendition.form, err: error },
           "a result could not be encoded; the next form is tried",
         );
       }
     }
+    if (failure) throw UserError.of("unexpected").because(failure);
     return undefined;
   }
 
-  /** One Ogg Opus file with its waveform; undefined when it is too long for the limit. */
+  /** One Ogg Opus file with its waveform; undefined when it is too long for the limit, "failed" when it was not to be had. */
   async renderVoiceMessage(
     audio: AudioFile,
     limitBytes: number,
     signal: AbortSignal,
-  ): Promise<Rendered | undefined> {
+  ): Promise<Rendered | "failed" | undefined> {
     const renditions = renditionsWithin(await measure(audio), limitBytes);
     const opus = renditions.find((rendition) => rendition.form === "opus");
-    return opus && (await this.#encode(audio, "opus", { bitrate: opus.bitrate }, signal));
+    try {
+      return opus && (await this.#encode(audio, "opus", { bitrate: opus.bitrate }, signal));
+    } catch (error) {
+      if (!(error instanceof WorkerFailure)) throw error;
+      this.#log.error({ err: error }, "a voice message could not be encoded");
+      return "failed";
+    }
   }
 
   async #render(audio: AudioFile, rendition: Rendition, signal: AbortSignal): Promise<RenderedResult> {

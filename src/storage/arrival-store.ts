@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { Arrival, ArrivalStore } from "../tasks/ports.ts";
 import type { Reply } from "../tasks/task.ts";
 import { idsIn } from "./ids-in.ts";
+import { readable } from "./readable.ts";
 import { replySchema } from "./task-schema.ts";
 
 /** Nobody waits longer than a day for an answer to a command, in ms. */
@@ -29,7 +30,7 @@ export class KeyvArrivalStore implements ArrivalStore {
   async all(): Promise<Arrival[]> {
     const arrivals: Arrival[] = [];
     for (const id of await idsIn(this.#arrivals)) {
-      const stored = schema.safeParse(await this.#arrivals.get(id));
+      const stored = schema.safeParse(await readable(this.#arrivals.get(id)));
       if (stored.success) arrivals.push(stored.data);
       else await this.#arrivals.delete(id);
     }

@@ -1,5 +1,6 @@
 import type { Keyv } from "keyv";
 import { z } from "zod";
+import { readable } from "./readable.ts";
 import type { Learned, LearnedStore } from "../tasks/learned.ts";
 
 const schema = z.object({
@@ -19,7 +20,7 @@ export class KeyvLearnedStore implements LearnedStore {
   }
 
   async load(): Promise<Learned | undefined> {
-    const result = schema.safeParse(await this.#space.get(this.#key));
+    const result = schema.safeParse(await readable(this.#space.get(this.#key)));
     if (!result.success) return undefined;
     const { limit, pace } = result.data;
     return { limit, pace };

@@ -67,3 +67,12 @@ function fromApi({ reason }: VoiceApiFailure): UserError {
       return UserError.of("service_unexpected");
   }
 }
+
+/** The API's own words for a failure: short, on one line, and with nothing that could format or ping. */
+export function quotable(error: string): string {
+  const line = error
+    .replaceAll(/[*_~`|<>[\]\\@#]/g, "")
+    .replaceAll(/\s+/g, " ")
+    .trim();
+  return line.length > 200 ? `${line.slice(0, 199)}…` : line;
+}

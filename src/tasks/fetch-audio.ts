@@ -1,3 +1,4 @@
+import { backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
 import { explain } from "./failures.ts";
 import type { TaskJournal } from "./journal.ts";
@@ -10,6 +11,7 @@ import {
 } from "./ports.ts";
 import type { Task } from "./task.ts";
 import { countCharacters } from "./text.ts";
+import type { TimeLimits } from "./time-limits.ts";
 
 /** 401 and 403: how long until somebody looks whether the operator mended it. */
 export const OPERATOR_PAUSE_MS = 60_000;
@@ -26,13 +28,27 @@ const WAV_BYTES_PER_CHARACTER = 44_100 / 12;
 /** Parts, the whole, and what is encoded from it. */
 const COPIES = 2.5;
 
-type FetchDeps = { journal: TaskJournal; api: VoiceApi; files: WorkFiles; clock: Clock; log: Log };
+const RETRY = { baseMs: 2_000, capMs: 60_000 };
+/** The API is away or troubled, and the result waits there. */
+const PASSING: readonly VoiceApiFailureReason[] = ["unavailable", "not-sent", "unexpected-answer"];
+
+type FetchDeps = {
+  journal: TaskJournal;
+  api: VoiceApi;
+  files: WorkFiles;
+  limits: TimeLimits;
+  clock: Clock;
+  log: Log;
+};
 type Wanted = { taskId: string; segment: number; remoteId: string };
 
 /** Brings a rendered segment's audio to disk. Each `fetch` is one try; call it until the file is there. */
 export class AudioFetch {
   readonly #deps: FetchDeps;
   #tries = 0;
+  #failuresInARow = 0;
+  /** Since when the API cannot be asked. */
+  #troubleSince: number | undefined;
 
   constructor(deps: FetchDeps) {
     this.#deps = deps;
@@ -43,19 +59,31 @@ export class AudioFetch {
    * after all; rejects with a UserError when trying cannot help.
    */
   async fetch(wanted: Wanted, signal: AbortSignal): Promise<void> {
-    const { api, files, journal } = this.#deps;
+    const { api, files } = this.#deps;
     const { taskId, segment, remoteId } = wanted;
-    const task = journal.current(taskId);
-    // For the whole task, so that no two of them wait for each other with half of their files here.
-    if (task) await files.reserve(taskId, estimateBytes(task), signal);
-    this.#tries += 1;
     try {
       files.keep(taskId, segment, await api.download(remoteId, files.path(taskId, segment), signal));
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof VoiceApiFailure)) throw error;
+      if (PASSING.includes(error.reason)) return await this.#sitOut(wanted, error, signal);
+      this.#tries += 1;
       await this.#onFailed(wanted, error, signal);
     }
+  }
+
+  /** The next try is worth it for as long as a create would be tried. */
+  async #sitOut(
+    { taskId, segment }: Wanted,
+    { reason }: VoiceApiFailure,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { clock, limits, log } = this.#deps;
+    log.warn({ taskId, segment, reason }, "a result could not be fetched; it waits at the API");
+    this.#failuresInARow += 1;
+    this.#troubleSince ??= clock.now();
+    limits.checkTrouble(this.#troubleSince);
+    await clock.sleep(backoffMs(this.#failuresInARow, RETRY), signal);
   }
 
   async #onFailed(wanted: Wanted, error: VoiceApiFailure, signal: AbortSignal): Promise<void> {
@@ -82,18 +110,18 @@ export class AudioFetch {
     const status = await api.status(remoteId, signal).then(
       (answer) => answer.status,
       (error: unknown) => {
-        if (error instanceof VoiceApiFailure && error.reason === "unknown-task") return "failed";
-        throw error;
+        if (!(error instanceof VoiceApiFailure)) throw error;
+        return error.reason === "unknown-task" ? "failed" : "not told";
       },
     );
     if (status === "failed") return false;
-    if (status === "completed") await clock.sleep(PAUSE_MS, signal);
+    if (status === "completed" || status === "not told") await clock.sleep(PAUSE_MS, signal);
     else await journal.record(taskId, { type: "not-completed", segment, at: clock.now() });
     return true;
   }
 }
 
 /** What a task may take on disk, about. */
-function estimateBytes({ text, speed }: Task): number {
+export function estimateBytes({ text, speed }: Task): number {
   return Math.ceil((countCharacters(text) * WAV_BYTES_PER_CHARACTER * COPIES) / speed);
 }

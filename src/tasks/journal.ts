@@ -51,6 +51,13 @@ export class TaskJournal {
     return tasks.filter((task) => !isOver(task));
   }
 
+  /** A task's last card is shown. One that was tried again meanwhile is not settled. */
+  async settle(id: string): Promise<void> {
+    await this.#lanes.run(id, async () => {
+      if (!this.#live.has(id)) await this.#store.settle(id);
+    });
+  }
+
   /** For a card that seems to have missed something. */
   tellAgain(task: Task): void {
     this.changes.emit("changed", task);

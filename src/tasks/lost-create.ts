@@ -7,6 +7,8 @@ import { isShort } from "./text.ts";
 /** The vendor calls 2 to 10 minutes typical; a report comes when the task is over. */
 const REPORT_WAIT_MS = 12 * 60_000;
 
+const ASK_AGAIN_MS = 15_000;
+
 type LostCreateDeps = { api: VoiceApi; reports: Reports; hearsReports: boolean; clock: Clock; log: Log };
 
 /** What to do about a create whose answer was lost, so that nobody knows whether the API has the task. */
@@ -36,18 +38,25 @@ export class LostCreate {
       const left = Math.max(0, notBefore - clock.now());
       const remoteId = await reports.wait(segmentKey, left, signal);
       if (remoteId === undefined) return undefined;
-      if (await this.#isThere(segmentKey, remoteId, signal)) return { remoteId };
+      // A report comes once, so the question is asked until it is answered.
+      let isThere = await this.#isThere(segmentKey, remoteId, signal);
+      while (isThere === undefined && clock.now() < notBefore) {
+        await clock.sleep(ASK_AGAIN_MS, signal);
+        isThere = await this.#isThere(segmentKey, remoteId, signal);
+      }
+      if (isThere) return { remoteId };
     }
   }
 
-  /** A report is a hint: the API itself says whether the task is there and ours. */
-  async #isThere(segmentKey: string, remoteId: string, signal: AbortSignal): Promise<boolean> {
+  /** A report is a hint: the API itself says whether the task is there and ours. Undefined when it cannot be asked. */
+  async #isThere(segmentKey: string, remoteId: string, signal: AbortSignal): Promise<boolean | undefined> {
     try {
       await this.#deps.api.status(remoteId, signal);
       return true;
     } catch (error) {
       if (!(error instanceof VoiceApiFailure)) throw error;
       const { reason } = error;
+      if (reason !== "unknown-task" && reason !== "foreign-task") return undefined;
       this.#deps.log.warn({ segment: segmentKey, remoteId, reason }, "a reported task is not there");
       return false;
     }

@@ -1,4 +1,5 @@
 import { explain } from "./failures.ts";
+import { estimateBytes } from "./fetch-audio.ts";
 import type { AudioJoiner, Delivery } from "./ports.ts";
 import { SegmentRun, type SegmentRunDeps } from "./segment-run.ts";
 import { pauseAfter } from "./split-text.ts";
@@ -72,17 +73,22 @@ export class TaskRunner {
   async #work(taskId: string, signal: AbortSignal): Promise<void> {
     const task = this.#deps.journal.current(taskId);
     if (!task) return;
-    await this.#readAll(task, signal);
-    if (!this.#deps.journal.current(taskId)) return;
+    const { journal, files } = this.#deps;
+    await this.#runAll(task, "rendered", signal);
+    if (!journal.current(taskId)) return;
+    // Only now: whoever has room on disk waits for nothing but its downloads.
+    await files.reserve(taskId, estimateBytes(task), signal);
+    await this.#runAll(task, "fetched", signal);
+    if (!journal.current(taskId)) return;
     await this.#deliver(taskId, await this.#wholeAudio(task, signal));
   }
 
   /** All segments side by side, as permits allow. When one cannot be had the others are left where they are. */
-  async #readAll({ id, segments }: Task, signal: AbortSignal): Promise<void> {
+  async #runAll({ id, segments }: Task, until: "rendered" | "fetched", signal: AbortSignal): Promise<void> {
     const first = new AbortController();
     const either = AbortSignal.any([signal, first.signal]);
     const runs = segments.map((_, index) =>
-      new SegmentRun(this.#deps, id, index).run(either).catch((error: unknown) => first.abort(error)),
+      new SegmentRun(this.#deps, id, index).run(until, either).catch((error: unknown) => first.abort(error)),
     );
     await Promise.all(runs);
     first.signal.throwIfAborted();

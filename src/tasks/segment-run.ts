@@ -3,7 +3,7 @@ import { backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
 import { withDeadline } from "../lib/deadline.ts";
 import type { Abandoned } from "./abandoned.ts";
-import { explain, judgeCreate } from "./failures.ts";
+import { explain, judgeCreate, quotable } from "./failures.ts";
 import { AudioFetch, OPERATOR_PAUSE_MS } from "./fetch-audio.ts";
 import type { TaskJournal } from "./journal.ts";
 import { LostCreate } from "./lost-create.ts";
@@ -51,7 +51,7 @@ export type SegmentRunDeps = {
 };
 
 /**
- * Takes one segment from its saved state to audio on disk. Each turn of the loop does the one thing that its state asks
+ * Takes one segment from its saved state to rendered, and to audio on disk. Each turn of the loop does the one thing that its state asks
  * for, so that a restart goes on exactly where the last process stopped.
  */
 export class SegmentRun {
@@ -75,8 +75,11 @@ export class SegmentRun {
     this.#fetch = new AudioFetch(deps);
   }
 
-  /** Resolves when the audio is there or the task is over; rejects with a UserError or the signal's reason. */
-  async run(signal: AbortSignal): Promise<void> {
+  /**
+   * Goes on until the API has rendered it ("rendered") or its audio is on disk ("fetched"), or the task is over. Rejects
+   * with a UserError or the signal's reason.
+   */
+  async run(until: "rendered" | "fetched", signal: AbortSignal): Promise<void> {
     const { journal, files, reports } = this.#deps;
     reports.open(this.#key);
     try {
@@ -84,7 +87,11 @@ export class SegmentRun {
         const task = journal.current(this.#taskId);
         const segment = task?.segments[this.#index];
         if (!task || !segment) return;
-        if (segment.state.name === "rendered" && files.find(task.id, this.#index)) return;
+        const { state } = segment;
+        if (state.name === "rendered") {
+          if (files.find(task.id, this.#index)) return;
+          if (until === "rendered" && state.remoteId !== undefined) return;
+        }
         signal.throwIfAborted();
         await this.#step(task, segment, signal);
       }
@@ -182,6 +189,7 @@ export class SegmentRun {
     const audio = await api.clone(request, files.path(this.#taskId, this.#index), kill);
     this.#permit?.accepted();
     this.#permit?.release();
+    this.#permit = undefined;
     files.keep(this.#taskId, this.#index, audio);
     await journal.record(this.#taskId, { type: "rendered", segment: this.#index });
   }
@@ -224,6 +232,8 @@ export class SegmentRun {
     if (reason === "plan-refused") this.#pause("plan");
     if (reason === "busy") this.#permit?.refused(retryAfterMs);
     else this.#permit?.release();
+    // A report may yet say that the API has it: then it needs a permit that counts.
+    this.#permit = undefined;
   }
 
   #pause(reason: "key" | "plan"): void {
@@ -331,13 +341,4 @@ function requestFor(task: Task, segment: Segment, index: number, sample: Uint8Ar
     pitch: task.pitch,
     segmentKey: segmentKey(task.id, index),
   };
-}
-
-/** The API's own words for a failure: short, on one line, and with nothing that could format or ping. */
-function quotable(error: string): string {
-  const line = error
-    .replaceAll(/[*_~`|<>[\]\\@#]/g, "")
-    .replaceAll(/\s+/g, " ")
-    .trim();
-  return line.length > 200 ? `${line.slice(0, 199)}…` : line;
 }

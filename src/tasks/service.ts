@@ -150,6 +150,7 @@ export class TaskService {
   async retry(id: string, actor: Actor, reply: Reply): Promise<Task> {
     const { journal, runner, clock } = this.#deps;
     await this.checkRetry(id, actor);
+    using _place = this.#deps.admission.admit(await this.#findFor(id, actor));
     const { task, changed } = await journal.record(id, { type: "retried", at: clock.now(), reply });
     if (!task) throw UserError.of("task_gone");
     if (!changed) throw UserError.of("task_not_retryable");

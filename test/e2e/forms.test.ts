@@ -93,7 +93,7 @@ test("a voice message that Discord refuses becomes a file; one that fails in pas
   await using world = await TestWorld.start();
   world.discord.failNext({ method: "POST", path: /\/messages$/, status: 400, code: 50_160, message: "no" });
   const refused = await world.clone({ ...SHORT, deliver: "voice_message" }).until(titled("Done"), signal);
-  expect(words(refused)).toMatch(/As a file, because Discord did not take it as a voice message/);
+  expect(words(refused)).toMatch(/As a file, because it could not be sent as a voice message/);
   expect(refused.attachments).toHaveLength(1);
 
   world.discord.failNext({ method: "POST", path: /\/messages$/, reset: "after" });

@@ -222,7 +222,7 @@ describe("what was handed over", () => {
       { ...audio, form: "wav", noVoiceMessage: "permission" },
       /may not send voice messages here/,
     ],
-    ["refused", { ...audio, form: "wav", noVoiceMessage: "refused" }, /Discord did not take it/],
+    ["refused", { ...audio, form: "wav", noVoiceMessage: "refused" }, /could not be sent as a voice message/],
     ["too long", { ...audio, form: "wav", noVoiceMessage: "too-long" }, /too long for a voice message/],
   ])("%s", (_name, delivered, says) => {
     const [first, second, ...others] = lines(delivered);
@@ -440,4 +440,10 @@ test("a task on one line is at most 100 characters long and never ends in half a
       expect(line.isWellFormed()).toBe(true);
     }),
   );
+});
+
+test("what was noted when a task began to wait is not said when that is over", () => {
+  const outlook: Outlook = { paused: undefined, place: 2, waitsFor: undefined, readyAt: undefined };
+  for (const reason of ["key", "plan", "service", "answer"] as const)
+    expect(read(makeTask({}, waiting(reason)), START, outlook).lines[0]).toBe("2nd in line in this server.");
 });

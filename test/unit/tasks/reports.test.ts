@@ -54,8 +54,34 @@ test("a create whose answer was lost is settled by the report, without a second 
     reason: "answer",
   });
 
+  world.api.onStatus = () => ({ status: "processing", startedAt: 1 });
+  world.reports.note(`${task.id}.0`, "r1");
+  await world.clock.advance(1_000);
+  // The create's own permit was given back with its failure; this one counts like any other.
+  expect(world.scheduler.load.active).toBe(1);
+  world.api.onStatus = () => ({ status: "completed" });
+  await world.clock.advance(60_000);
+
+  expect(world.api.count("create")).toBe(1);
+  expect(world.delivery.posted).toEqual([task.id]);
+  expect(world.scheduler.load.active).toBe(0);
+});
+
+test("a report that cannot be checked at once is not thrown away", async () => {
+  const world = makeWorld({ hearsReports: true });
+  world.api.onCreate = () => {
+    throw new VoiceApiFailure("unknown-outcome", "the connection was reset");
+  };
+  world.api.onStatus = () => {
+    throw new VoiceApiFailure("unavailable", "503");
+  };
+  const task = long();
+  await world.submit(task);
+  await settle();
   world.reports.note(`${task.id}.0`, "r1");
   await world.clock.advance(60_000);
+  world.api.onStatus = () => ({ status: "completed" });
+  await world.clock.advance(120_000);
 
   expect(world.api.count("create")).toBe(1);
   expect(world.delivery.posted).toEqual([task.id]);

@@ -494,12 +494,18 @@ describe("a long text in segments", () => {
     expect(scheduler.load).toMatchObject(idleScheduler);
   });
 
-  test("is downloaded part by part while others are still being read", async () => {
-    const { submit, clock, api } = makeWorld();
-    api.onStatus = (remoteId) => (remoteId === "r3" ? { status: "pending" } : { status: "completed" });
+  test("is downloaded only when all of it is rendered, so that nobody keeps room on disk while waiting", async () => {
+    const { submit, clock, api, files, delivery } = makeWorld();
+    let isSlow = true;
+    api.onStatus = (remoteId) =>
+      remoteId === "r3" && isSlow ? { status: "pending" } : { status: "completed" };
     await submit(inThree());
     await clock.advance(60_000);
-    expect(api.count("download")).toBe(2);
+    expect([api.count("download"), files.reserved.size]).toEqual([0, 0]);
+    isSlow = false;
+    await clock.advance(60_000);
+    expect([api.count("download"), files.reserved.size]).toEqual([3, 0]);
+    expect(delivery.posted).toEqual([id]);
   });
 
   test("a segment that fails is read again alone", async () => {
@@ -623,6 +629,24 @@ describe("a result that is not there", () => {
       "download r1",
     ]);
     expect(delivery.posted).toEqual([id]);
+  });
+
+  test("is waited for while the API is away, as long as a create would be, and no longer", async () => {
+    const { submit, clock, api, delivery, store } = makeWorld();
+    api.onDownload = (number) => (number < 8 ? fails("unavailable")() : { bytes: 1, durationSeconds: 1 });
+    await submit(long());
+    await clock.advance(HOUR_MS);
+    expect(delivery.posted).toEqual([id]);
+
+    api.onDownload = fails("not-sent");
+    await submit(long(undefined, { id: "another000" }));
+    await clock.advance(HOUR_MS);
+    expect(store.tasks.get("another000")?.state.name).not.toBe("failed");
+    await clock.advance(2 * HOUR_MS);
+    expect(store.tasks.get("another000")?.state).toMatchObject({
+      name: "failed",
+      failure: { code: "deadline" },
+    });
   });
 
   test.each([
