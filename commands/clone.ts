@@ -50,17 +50,18 @@ export const clone: Command = {
       {
         name: "deliver",
         description:
-          "How you get it: as a file on this message, or as a voice message below it; a file if left out",
+          "As a file here (if left out), a voice message, or spoken in your voice channel and as a file",
         type: ApplicationCommandOptionType.String,
         choices: [
           { name: "file", value: "file" },
           { name: "voice message", value: "voice_message" },
+          { name: "voice channel", value: "voice_channel" },
         ],
       },
     ],
   },
 
-  async run(interaction, { tasks }, signal) {
+  async run(interaction, { tasks, playback }, signal) {
     const options = {
       sample: readRequiredAttachment(interaction, "sample"),
       text: interaction.options.getString("text") ?? undefined,
@@ -69,17 +70,14 @@ export const clone: Command = {
       pitch: interaction.options.getNumber("pitch") ?? PITCH.default,
       deliver: readDeliverAs(interaction.options.getString("deliver")),
     };
-    tasks.check(options, { guildId: interaction.guildId, userId: interaction.user.id });
+    const asker = { guildId: interaction.guildId, userId: interaction.user.id };
+    tasks.check(options, asker);
+    if (options.deliver === "voice_channel") playback.check(asker);
     const reply = await deferReply(interaction, (expected) => tasks.expect(expected));
-    const { guildId, user } = interaction;
-    await tasks.submit(
-      options,
-      { guildId, userId: user.id, reply, speakable: speakableIn(interaction) },
-      signal,
-    );
+    await tasks.submit(options, { ...asker, reply, speakable: speakableIn(interaction) }, signal);
   },
 };
 
 function readDeliverAs(value: string | null): DeliverAs {
-  return value === "voice_message" ? value : "file";
+  return value === "voice_message" || value === "voice_channel" ? value : "file";
 }

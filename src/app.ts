@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import { buttons, commands } from "../commands/index.ts";
-import { buildChecks, buildCore, buildTasks, openWorld, type Base } from "./compose.ts";
+import { buildChecks, buildCore, buildPlayback, buildTasks, openWorld, type Base } from "./compose.ts";
 import type { Config } from "./config.ts";
 import { Announcer } from "./discord/announcer.ts";
 import { connect, inviteLink, watchClient } from "./discord/client.ts";
@@ -47,10 +47,26 @@ export async function startApp(config: Config, log: Logger, clock: Clock): Promi
   const announcer = new Announcer(client, clock, log);
   const followUps = new FollowUps(client);
   const renderer = new Renderer(world.encoder, log);
-  const delivery = new ReplyDelivery({ reporter, editor, announcer, followUps, renderer, clock, log });
+  const { players, cards: playbackCards } = buildPlayback(base, world, core, opened);
+  const delivery = new ReplyDelivery({
+    reporter,
+    editor,
+    announcer,
+    followUps,
+    renderer,
+    voice: players,
+    clock,
+    log,
+  });
   const { runner, service } = buildTasks(base, world, core, delivery);
   journal.changes.on("changed", (task) => reporter.show(task));
-  const router = new Router({ commands, buttons, services: { tasks: service }, log, stop: phases.stop });
+  const router = new Router({
+    commands,
+    buttons,
+    services: { tasks: service, playback: players },
+    log,
+    stop: phases.stop,
+  });
   router.listen(client);
 
   const report = (segmentKey: string, remoteId: string) => {
@@ -67,6 +83,8 @@ export async function startApp(config: Config, log: Logger, clock: Clock): Promi
   const ready = await Promise.race([connect(client, config.discord.token), fatal]);
   await registerCommands(ready, commands, config.discord.guildId, log);
   const resumed = await resumeTasks(journal, runner);
+  const spoken = await players.restore((guildId) => ready.guilds.cache.has(guildId));
+  if (spoken > 0) log.info({ guilds: spoken }, "voice queues go on");
   const tell = (reply: Reply) => reporter.tell(reply, UserError.of("interrupted"));
   releaseArrivals(left, { journal, arrivals: storage.arrivals, tell }).catch((error: unknown) => {
     log.warn({ err: error }, "interrupted commands could not be answered");
@@ -78,7 +96,8 @@ export async function startApp(config: Config, log: Logger, clock: Clock): Promi
 
   const resources = opened.move();
   const stop = async () => {
-    await windDown({ ...base, journal, runner, router, reporter, durable: storage.durable });
+    const speaking = { players, playbackCards };
+    await windDown({ ...base, ...speaking, journal, runner, router, reporter, durable: storage.durable });
     await resources.disposeAsync();
     log.info({}, "stopped");
   };

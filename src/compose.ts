@@ -7,9 +7,15 @@ import { SamplePreparer } from "./audio/prepare.ts";
 import type { Config } from "./config.ts";
 import { CdnAttachments } from "./discord/attachments.ts";
 import { createClient, isConnected } from "./discord/client.ts";
+import { PlaybackCards } from "./discord/playback-cards.ts";
+import { PostedAudio } from "./discord/posted-audio.ts";
 import { rarely, type Check } from "./http/health.ts";
 import { WebhookPaths } from "./http/webhook.ts";
 import type { Clock } from "./lib/clock.ts";
+import { Players } from "./playback/players.ts";
+import { TaskSpeeches } from "./playback/task-speeches.ts";
+import { DiscordVoiceChannels } from "./playback/voice-channels.ts";
+import { DiscordVoiceConnector } from "./playback/voice-connector.ts";
 import type { Phases } from "./shutdown.ts";
 import { openStorage, type Storage } from "./storage/open.ts";
 import { DiskWorkFiles } from "./storage/work-files.ts";
@@ -140,6 +146,37 @@ export function buildTasks(
   const intake = new Intake(attachments, samplePreparer, maxCharacters);
   const service = new TaskService({ ...shared, tasks, arrivals, runner, intake, maxSegmentCharacters });
   return { runner, service };
+}
+
+/** Voice channels: what speaks in them, and the cards that say so. */
+export function buildPlayback(
+  { config, log, clock, phases }: Base,
+  { client, api, files, storage, attachments }: World,
+  { journal }: Core,
+  opened: AsyncDisposableStack,
+) {
+  // Its own, so that nobody who listens waits for an upload that is being encoded.
+  const encoder = opened.use(new SpeechEncoder());
+  const toWav = encoder.toWav.bind(encoder);
+  const posted = new PostedAudio(client, attachments, toWav);
+  const cards = new PlaybackCards(client, clock, log, phases.kill);
+  const players = new Players({
+    connector: new DiscordVoiceConnector(client, clock, log),
+    channels: new DiscordVoiceChannels(client),
+    speeches: new TaskSpeeches({ journal, files, api, posted, join: joinWavs }),
+    store: storage.playback,
+    nowPlaying: cards,
+    idleMs: config.voiceIdleMs,
+    encoder,
+    journal,
+    clock,
+    log,
+    stop: phases.stop,
+  });
+  files.kept.on("kept", (taskId, segment) => {
+    if (segment === 0) players.begin(taskId);
+  });
+  return { players, cards };
 }
 
 /** What `/readyz` looks at. */

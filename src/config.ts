@@ -31,6 +31,8 @@ const HELP = {
     "memory:, or sqlite:PATH such as sqlite:data/mynah.db, or redis://user:secret@host:port/number with signs such as # and @ in the secret percent-encoded, or rediss:// for TLS",
   TEMP_DIR: "a folder that Mynah may write to",
   TEMP_MAX_MB: "a whole number from 100 to 1000000: how many megabytes of audio may lie in TEMP_DIR at once",
+  VOICE_IDLE_SECONDS:
+    "a whole number of seconds from 10 to 86400: how long the bot stays in a voice channel with nothing to say",
   HTTP_PORT:
     "a port from 0 to 65535 for health checks and webhooks; 0 picks a free one. Leave it out for no server",
   PUBLIC_URL:
@@ -73,6 +75,7 @@ const schema = z
     STORAGE_URL: z.string().max(1_000).refine(isStorageUrl).default("sqlite:data/mynah.db"),
     TEMP_DIR: z.string().min(1).max(1_000).default("data/tmp"),
     TEMP_MAX_MB: wholeNumber(100, 1_000_000).default(4_000),
+    VOICE_IDLE_SECONDS: wholeNumber(10, 86_400).default(180),
     HTTP_PORT: port.optional(),
     PUBLIC_URL: z.url().refine(isHttpsOrLoopback).transform(withoutSlash).optional(),
     LOG_LEVEL: z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]).default("info"),
@@ -93,6 +96,7 @@ const schema = z
     taskDeadlineMs: env.TASK_DEADLINE_MINUTES * 60_000,
     storageUrl: env.STORAGE_URL,
     temp: { folder: env.TEMP_DIR, maxBytes: env.TEMP_MAX_MB * 1_000_000 },
+    voiceIdleMs: env.VOICE_IDLE_SECONDS * 1_000,
     http: { port: env.HTTP_PORT, publicUrl: env.PUBLIC_URL },
     logLevel: env.LOG_LEVEL,
   }));

@@ -90,6 +90,45 @@ const SENTENCES = {
   task_being_posted: () => "The result is on its way to the channel, so it is too late to cancel.",
   task_not_retryable: () =>
     "This task did not fail in a way that Retry can mend. Start a new one with /clone.",
+  // Voice channels.
+  voice_not_in_channel: () =>
+    "I speak in the voice channel where you are, and you are in none right now. Join one and try again.",
+  voice_permissions: (d: { channel: string; missing: string }) =>
+    `I cannot speak in ${d.channel} yet: I need ${d.missing} there. A moderator can allow that in the channel's settings, or you can try another channel.`,
+  voice_full: (d: { channel: string }) =>
+    `${d.channel} is full, so I cannot come in. Try again when there is room, or in another channel.`,
+  voice_stage: (d: { channel: string }) =>
+    `${d.channel} is a stage, and I speak in voice channels only. Join a voice channel and try again.`,
+  voice_channel_gone: () => "The voice channel is gone or hidden from me. Join another one and try again.",
+  voice_failed: () =>
+    "The connection to the voice channel did not come about, which now and then happens on Discord's side. Try again in a moment; the file stays on its card.",
+  voice_kicked: () =>
+    "Somebody disconnected me from the voice channel, so I stopped. Play in voice on a finished card brings me back.",
+  voice_nobody: () =>
+    "Nobody was listening in the voice channel when it was this one's turn, so I passed it over. Replay speaks it, or Play in voice on its card.",
+  playback_not_ready: () =>
+    "This one is not ready, so there is nothing to speak. Try again when its card says Done.",
+  playback_expired: () =>
+    "The audio of this one was kept for 7 days and is gone now. Start a new one with /clone.",
+  playback_unavailable: () =>
+    "I could not get the audio of this one again: its file is no longer on the card, or the voice service does not answer. Try again in a moment.",
+  playback_nothing: () =>
+    "Nothing is being spoken in this server right now. Press Play in voice on a finished card to start.",
+  playback_nothing_to_replay: () =>
+    "There is nothing to repeat yet. Press Play in voice on a finished card to start.",
+  playback_not_listening: (d: { channel: string }) =>
+    `I am speaking in ${d.channel}, and only those who listen there, or a moderator, can change that. Join it and try again.`,
+  playback_not_paused: () => "I am not paused, so there is nothing to resume.",
+  playback_already_paused: () => "I am paused already. /playback resume goes on.",
+  playback_joining: () => "I am still on my way into the voice channel. Try again in a moment.",
+  playback_muted: () =>
+    "A moderator has muted me in this channel, so I wait. I go on by myself when they unmute me.",
+  playback_queue_full: (d: { limit: number }) =>
+    `There are ${d.limit} readings in line for voice in this server, which is as many as it may have. Try again when some of them have been heard.`,
+  playback_in_line: () => "This one is in line for voice already. /playback queue shows where.",
+  playback_old_button: () =>
+    "This button belongs to something that I have finished. /playback shows what you can do now.",
+
   unknown_command: () => "I do not know this command any more. Type / to see what I can do now.",
   unknown_button: () => "This button is from an older version of me. Use the command again for a new one.",
   interrupted: () => "I was restarted before I had taken this in. Nothing was spent; send it again.",

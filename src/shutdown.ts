@@ -35,6 +35,8 @@ export type Running = {
   runner: TaskRunner;
   journal: TaskJournal;
   reporter: Reporter;
+  players: { idle(): Promise<void> };
+  playbackCards: { flush(): Promise<void> };
   /** Whether unfinished tasks outlive the process. */
   durable: boolean;
   clock: Clock;
@@ -42,13 +44,14 @@ export type Running = {
 };
 
 /** Takes no more, lets what is under way end or saves it, says the last words. Takes about eight seconds at most. */
-export async function windDown({ phases, router, runner, journal, reporter, durable, clock, log }: Running) {
+export async function windDown(running: Running) {
+  const { phases, router, runner, journal, reporter, players, playbackCards, durable, clock, log } = running;
   router.close();
   phases.stopWaiting();
-  const idle = Promise.all([router.idle(), runner.idle()]);
+  const idle = Promise.all([router.idle(), runner.idle(), players.idle()]);
   await atMost(GRACE_MS, clock, idle);
   if (!durable) await giveUp(journal, clock);
-  await atMost(LAST_CARDS_MS, clock, reporter.flush());
+  await atMost(LAST_CARDS_MS, clock, Promise.all([reporter.flush(), playbackCards.flush()]));
   phases.end();
   await atMost(LAST_ENDS_MS, clock, idle);
   const unfinished = [...journal.live()].length;

@@ -1,6 +1,6 @@
 import { setPriority } from "node:os";
 import { answerJobs } from "../lib/worker-thread.ts";
-import type { EncodedSpeech, EncodeWork } from "./encode.ts";
+import type { EncodeAnswer, EncodeWork } from "./encode.ts";
 import { PauseFinder, type Pause } from "./pauses.ts";
 import { WavFile } from "./wav-file.ts";
 import { writeOpus } from "./write-opus.ts";
@@ -8,7 +8,12 @@ import { writeOpus } from "./write-opus.ts";
 /** Below the bot itself, and the same for the threads that are started from this one. */
 const NICENESS = 10;
 
-async function work(job: EncodeWork): Promise<EncodedSpeech | Pause[]> {
+async function work(job: EncodeWork): Promise<EncodeAnswer> {
+  if (job.kind === "decode") {
+    const { decodeFile } = await import("./decode-file.ts");
+    await decodeFile(job.source, job.target);
+    return undefined;
+  }
   await using wav = await WavFile.open(job.source);
   if (job.kind === "pauses") return await findPauses(wav);
   if (job.form === "opus") return await writeOpus(wav, job);

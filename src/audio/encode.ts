@@ -17,6 +17,9 @@ export type EncodeJob = {
   /** Where the part begins and ends that is wanted; the whole if left out. A cut at one time fits on both sides. */
   fromSeconds?: number;
   toSeconds?: number;
+  /** Of Opus only: silence that goes before the sound, the factor on every sample (1). */
+  leadSeconds?: number;
+  volume?: number;
 };
 
 export type EncodedSpeech = {
@@ -27,7 +30,7 @@ export type EncodedSpeech = {
   waveform: Uint8Array | undefined;
 };
 
-/** What the worker takes; `from` and `to` count samples of a channel. */
+/** What the worker takes; `from`, `to` and `lead` count samples of a channel. */
 export type EncodeWork =
   | {
       kind: "encode";
@@ -37,8 +40,14 @@ export type EncodeWork =
       bitrate: number;
       from: number;
       to: number;
+      lead: number;
+      volume: number;
     }
-  | { kind: "pauses"; source: string };
+  | { kind: "pauses"; source: string }
+  | { kind: "decode"; source: string; target: string };
+
+/** What it gives; nothing for `decode`. */
+export type EncodeAnswer = EncodedSpeech | Pause[] | undefined;
 
 const DEFAULT_BITRATES: Record<SpeechForm, number> = { flac: 0, mp3: 64_000, opus: 32_000 };
 const AT_ONCE = Math.min(2, availableParallelism());
@@ -50,7 +59,7 @@ const LIMIT = { ms: 30_000, msPerSecond: 100 };
  * whole. Dispose of it to end them.
  */
 export class SpeechEncoder implements AsyncDisposable {
-  readonly #pool = new WorkerPool<EncodeWork, EncodedSpeech | Pause[]>({
+  readonly #pool = new WorkerPool<EncodeWork, EncodeAnswer>({
     module: new URL("./encode-worker.ts", import.meta.url),
     size: AT_ONCE,
     startMs: 30_000,
@@ -63,13 +72,15 @@ export class SpeechEncoder implements AsyncDisposable {
    * the signal's reason when aborted, waiting or running.
    */
   async encode(job: EncodeJob, signal: AbortSignal): Promise<EncodedSpeech> {
-    const { source, target, form, bitrate = DEFAULT_BITRATES[form] } = job;
+    const { source, target, form, bitrate = DEFAULT_BITRATES[form], volume = 1 } = job;
     const { frames, sampleRate } = await measure(source);
     const toFrame = (seconds: number) => Math.min(frames, Math.max(0, Math.round(seconds * sampleRate)));
     const from = toFrame(job.fromSeconds ?? 0);
     const to = toFrame(job.toSeconds ?? Infinity);
     if (to <= from) throw new RangeError(`nothing to encode from ${job.fromSeconds} s to ${job.toSeconds} s`);
-    const work: EncodeWork = { kind: "encode", source, target, form, bitrate, from, to };
+    const lead = Math.round((job.leadSeconds ?? 0) * sampleRate);
+    const options = { bitrate, lead, volume };
+    const work: EncodeWork = { kind: "encode", source, target, form, from, to, ...options };
     try {
       return (await this.#run(work, (to - from) / sampleRate, signal)) as EncodedSpeech;
     } catch (error) {
@@ -78,13 +89,18 @@ export class SpeechEncoder implements AsyncDisposable {
     }
   }
 
+  /** Decodes a short file (ten minutes at most) of any format to a mono WAV. Throws as `encode` does. */
+  async toWav(source: string, target: string, signal: AbortSignal): Promise<void> {
+    await this.#run({ kind: "decode", source, target }, 0, signal);
+  }
+
   /** The pauses of a WAV, in order. Throws as `encode` does. */
   async findPauses(source: string, signal: AbortSignal): Promise<Pause[]> {
     const { frames, sampleRate } = await measure(source);
     return (await this.#run({ kind: "pauses", source }, frames / sampleRate, signal)) as Pause[];
   }
 
-  async #run(work: EncodeWork, seconds: number, signal: AbortSignal): Promise<EncodedSpeech | Pause[]> {
+  async #run(work: EncodeWork, seconds: number, signal: AbortSignal): Promise<EncodeAnswer> {
     return await this.#pool.run(work, LIMIT.ms + LIMIT.msPerSecond * seconds, signal);
   }
 

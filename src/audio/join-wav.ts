@@ -61,6 +61,15 @@ export async function joinWavs(
   return { bytes, durationSeconds: frames / format.sampleRate, startSeconds };
 }
 
+/** The silence, in seconds, that `joinWavs` would put between a part and the next one. Rejects as that does. */
+export async function silenceBetween(part: WavPart, next: string, signal: AbortSignal): Promise<number> {
+  const buffer = Buffer.alloc(CHUNK_BYTES);
+  const first = await measure(part, buffer, signal);
+  const second = await measure({ path: next, pauseAfterMs: 0 }, buffer, signal);
+  const { pieces } = arrange([first, second]);
+  return (pieces[0]?.silentFrames ?? 0) / formatOf([first, second]).sampleRate;
+}
+
 async function naming<T>(index: number, work: Promise<T>): Promise<T> {
   try {
     return await work;

@@ -5,8 +5,21 @@ import {
   type APIButtonComponentWithCustomId,
 } from "discord.js";
 
-/** What a button does: on a task's card, with the task's id; on a list of tasks, with the page. */
-export type ButtonAction = "cancel" | "retry" | "tasks";
+/**
+ * What a button does: on a task's card, with the task's id; on a list of tasks, with the page; on the card of what is
+ * spoken, with the id of that.
+ */
+const ACTIONS = [
+  "cancel",
+  "retry",
+  "tasks",
+  "play",
+  "voice-pause",
+  "voice-resume",
+  "voice-skip",
+  "voice-stop",
+] as const;
+export type ButtonAction = (typeof ACTIONS)[number];
 
 export type ButtonRow = APIActionRowComponent<APIButtonComponentWithCustomId>;
 
@@ -30,6 +43,7 @@ function toCustomId(action: ButtonAction, argument: string): string {
 
 /** Undefined for ids of another version, or none of ours. */
 export function fromCustomId(customId: string): { action: ButtonAction; argument: string } | undefined {
-  const match = /^1:(cancel|retry|tasks):([\w-]{1,64})$/.exec(customId);
-  return match ? { action: match[1] as ButtonAction, argument: match[2] as string } : undefined;
+  const match = /^1:([a-z-]+):([\w-]{1,64})$/.exec(customId);
+  const action = ACTIONS.find((known) => known === match?.[1]);
+  return match && action ? { action, argument: match[2] as string } : undefined;
 }

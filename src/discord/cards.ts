@@ -48,5 +48,6 @@ function buttons({ id, state }: Task): ButtonRow[] {
   if (state.name === "queued" || state.name === "rendering") return [row(button("cancel", id, "Cancel"))];
   if (state.name === "failed" && isRetryable(state.failure.code))
     return [row(button("retry", id, "Retry", ButtonStyle.Primary))];
+  if (state.name === "done") return [row(button("play", id, "Play in voice"))];
   return [];
 }

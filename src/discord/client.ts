@@ -22,6 +22,9 @@ const PERMISSIONS = [
   PermissionFlagsBits.EmbedLinks,
   PermissionFlagsBits.AttachFiles,
   PermissionFlagsBits.ReadMessageHistory,
+  PermissionFlagsBits.SendVoiceMessages,
+  PermissionFlagsBits.Connect,
+  PermissionFlagsBits.Speak,
 ];
 
 /** Discord does not know the token. */

@@ -13,11 +13,12 @@ import type { Actor, TaskService } from "../tasks/service.ts";
 import type { Reply } from "../tasks/task.ts";
 import type { ButtonAction } from "./buttons.ts";
 import type { Card } from "./cards.ts";
+import type { Playback } from "./playback-view.ts";
 import { readNames } from "./names.ts";
 import { makeSpeakable } from "./speakable.ts";
 
 /** What commands and buttons may use. */
-export type Services = { tasks: TaskService };
+export type Services = { tasks: TaskService; playback: Playback };
 
 /** A slash command: what Discord is told about it, and what happens when a member sends it. */
 export type Command = {
@@ -122,7 +123,7 @@ function requirePermissions({ appPermissions }: ChatInputCommandInteraction<"cac
 
 /** Answers for the member's eyes only. */
 export async function answerPrivately(
-  interaction: ChatInputCommandInteraction<"cached">,
+  interaction: AnyInteraction,
   { embeds, components }: Card,
 ): Promise<void> {
   await firstAnswers.goFirst(() => interaction.reply({ embeds, components, flags: MessageFlags.Ephemeral }));

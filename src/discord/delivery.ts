@@ -5,7 +5,7 @@ import { backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
 import { Semaphore } from "../lib/semaphore.ts";
 import type { Delivery, Log } from "../tasks/ports.ts";
-import { advance, type AudioFile, type Delivered, type Task } from "../tasks/task.ts";
+import { advance, type AudioFile, type Delivered, type NoVoiceChannel, type Task } from "../tasks/task.ts";
 import type { Announcer } from "./announcer.ts";
 import { renderTask } from "./cards.ts";
 import { nameFile } from "./file-name.ts";
@@ -29,9 +29,15 @@ type DeliveryDeps = {
   announcer: Announcer;
   followUps: FollowUps;
   renderer: Renderer;
+  voice: VoiceSpeaker;
   clock: Clock;
   log: Log;
 };
+
+/** Speaks a task in its owner's voice channel, or says why it is not. Resolves when that is known. */
+interface VoiceSpeaker {
+  speak(task: Task, signal: AbortSignal): Promise<{ channelId: string } | { refused: NoVoiceChannel }>;
+}
 
 /** Discord said so in spite of the limit that it had announced. */
 class TooLargeAfterAll extends Error {
@@ -44,7 +50,10 @@ class TooLargeAfterAll extends Error {
   }
 }
 
-/** Hands a task's audio over: on its card in the best form that fits, or below it as a voice message. */
+/**
+ * Hands a task's audio over: on its card in the best form that fits, or below it as a voice message. What is spoken in
+ * a voice channel is on the card too, for those who were not there and for the next time.
+ */
 export class ReplyDelivery implements Delivery {
   readonly #deps: DeliveryDeps;
   readonly #uploads = new Semaphore(UPLOADS_AT_ONCE_BYTES);
@@ -55,6 +64,12 @@ export class ReplyDelivery implements Delivery {
 
   async deliver(task: Task, audio: AudioFile, signal: AbortSignal): Promise<Delivered> {
     if (task.deliver === "file") return await this.#deliverFile(task, audio, {}, signal);
+    if (task.deliver === "voice_channel") {
+      const spoken = await this.#deps.voice.speak(task, signal);
+      const where =
+        "refused" in spoken ? { noVoiceChannel: spoken.refused } : { voiceChannelId: spoken.channelId };
+      return await this.#deliverFile(task, audio, where, signal);
+    }
     const outcome = await this.#deliverVoice(task, audio, signal);
     if (typeof outcome === "object") return outcome;
     return await this.#deliverFile(task, audio, { noVoiceMessage: outcome }, signal);
@@ -97,7 +112,7 @@ export class ReplyDelivery implements Delivery {
   async #deliverFile(
     task: Task,
     audio: AudioFile,
-    more: Pick<Delivered, "noVoiceMessage">,
+    more: Pick<Delivered, "noVoiceMessage" | "voiceChannelId" | "noVoiceChannel">,
     signal: AbortSignal,
   ): Promise<Delivered> {
     const { renderer, editor } = this.#deps;

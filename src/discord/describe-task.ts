@@ -52,11 +52,23 @@ const NO_VOICE_MESSAGE = {
   "too-long": "As a file, because it is too long for a voice message here.",
 } as const;
 
+const NO_VOICE_CHANNEL = {
+  permission:
+    "Only as a file, because I may not join and speak in your voice channel. A moderator can allow View Channel, Connect and Speak there.",
+  full: "Only as a file, because your voice channel is full.",
+  stage: "Only as a file, because I speak in voice channels and not on stages.",
+  failed: "Only as a file, because the connection to your voice channel did not come about.",
+  "not-in-channel": "Only as a file, because you were in no voice channel when it was ready.",
+} as const;
+
 function describeDelivered(delivered: Delivered, took: string): string[] {
   const { form, files, bytes, durationSeconds, tooLarge, noVoiceMessage } = delivered;
+  const { voiceChannelId, noVoiceChannel } = delivered;
   const lines = [`${inDuration(durationSeconds)} of speech, ${inMegabytes(bytes)}, ready after ${took}.`];
   if (form === "voice_message") lines.push("Posted below as a voice message.");
   if (noVoiceMessage) lines.push(NO_VOICE_MESSAGE[noVoiceMessage]);
+  if (voiceChannelId) lines.push(`Spoken in <#${voiceChannelId}>.`);
+  if (noVoiceChannel) lines.push(NO_VOICE_CHANNEL[noVoiceChannel]);
   if (tooLarge) {
     const { wavBytes, limitBytes } = tooLarge;
     const how = files === 1 ? `As ${FORMS[form]}` : `As ${FORMS[form]} in ${files} parts, the others below`;

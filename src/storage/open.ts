@@ -8,6 +8,7 @@ import { RedisStore } from "./redis-store.ts";
 import { KeyvArrivalStore } from "./arrival-store.ts";
 import { StoreInUse } from "./errors.ts";
 import { KeyvLearnedStore } from "./learned-store.ts";
+import { KeyvPlaybackStore } from "./playback-store.ts";
 import { KeyvSampleStore } from "./sample-store.ts";
 import { openDatabase, removeExpired, SqliteAdapter } from "./sqlite-adapter.ts";
 import { KeyvTaskStore } from "./task-store.ts";
@@ -16,6 +17,7 @@ export type Storage = {
   tasks: TaskStore;
   samples: SampleStore;
   arrivals: ArrivalStore;
+  playback: KeyvPlaybackStore;
   /** What was learned about one key at the API; `key` tells keys apart without giving them away. */
   learned(key: string): LearnedStore;
   /** Writes something; "ok", or rejects when that cannot be done. */
@@ -106,6 +108,7 @@ function storesOn(open: (namespace: string) => Keyv, log: Log) {
   return {
     learned: (key: string) => new KeyvLearnedStore(learned, key),
     arrivals: new KeyvArrivalStore(open("arrival")),
+    playback: new KeyvPlaybackStore(open("playback"), log),
     tasks: new KeyvTaskStore(spaces, log),
     samples: new KeyvSampleStore(open("sample"), log),
     check: async () => ((await probe.set("probe", 1, PROBE_KEEP_MS)) ? "ok" : "not writable"),

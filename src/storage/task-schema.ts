@@ -24,6 +24,8 @@ const delivered = z.object({
   durationSeconds: z.number(),
   tooLarge: z.object({ wavBytes: z.number(), limitBytes: z.number() }).optional(),
   noVoiceMessage: z.enum(["permission", "refused", "too-long"]).optional(),
+  voiceChannelId: z.string().optional(),
+  noVoiceChannel: z.enum(["permission", "full", "stage", "failed", "not-in-channel"]).optional(),
 });
 
 const taskState = z.discriminatedUnion("name", [
@@ -55,7 +57,7 @@ const task = z.object({
   text: z.string(),
   speed: z.number(),
   pitch: z.number(),
-  deliver: z.enum(["file", "voice_message"]),
+  deliver: z.enum(["file", "voice_message", "voice_channel"]),
   sample: z.object({
     fileName: z.string(),
     contentType: z.string(),

@@ -1,3 +1,4 @@
+import { EventEmitter } from "node:events";
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -11,6 +12,8 @@ import { isOtherAlive } from "./process-alive.ts";
  * at the start; what they held is fetched or rendered again.
  */
 export class DiskWorkFiles implements WorkFiles, AsyncDisposable {
+  /** Told when a segment's file is whole. Listeners must not throw. */
+  readonly kept = new EventEmitter<{ kept: [taskId: string, segment: number] }>();
   readonly #folder: string;
   readonly #whole = new Map<string, Map<number, AudioFacts>>();
   readonly #room: Semaphore;
@@ -19,6 +22,8 @@ export class DiskWorkFiles implements WorkFiles, AsyncDisposable {
   /** `maxBytes` is what all files together may take; a task that needs more than that has the room to itself. */
   constructor(root: string, maxBytes: number) {
     this.#room = new Semaphore(maxBytes);
+    // As many as tasks are spoken while they are read.
+    this.kept.setMaxListeners(0);
     mkdirSync(root, { recursive: true });
     removeLeftovers(root);
     this.#folder = join(root, `${process.pid}-${Date.now()}`);
@@ -51,6 +56,7 @@ export class DiskWorkFiles implements WorkFiles, AsyncDisposable {
   keep(taskId: string, segment: number, facts: AudioFacts): void {
     const segments = this.#whole.get(taskId) ?? new Map<number, AudioFacts>();
     this.#whole.set(taskId, segments.set(segment, facts));
+    this.kept.emit("kept", taskId, segment);
   }
 
   async remove(taskId: string): Promise<void> {

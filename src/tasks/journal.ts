@@ -27,6 +27,8 @@ export class TaskJournal {
   readonly #lanes = new KeyedMutex();
 
   constructor(store: TaskStore, { clock, log, stop }: { clock: Clock; log: Log; stop: AbortSignal }) {
+    // As many as tasks are followed.
+    this.changes.setMaxListeners(0);
     this.#store = store;
     this.#clock = clock;
     this.#log = log;

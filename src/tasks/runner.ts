@@ -74,7 +74,8 @@ export class TaskRunner {
     const task = this.#deps.journal.current(taskId);
     if (!task) return;
     const { journal, files } = this.#deps;
-    await this.#runAll(task, "rendered", signal);
+    // What is spoken while it is made needs each part at once.
+    if (task.deliver !== "voice_channel") await this.#runAll(task, "rendered", signal);
     if (!journal.current(taskId)) return;
     // Only now: whoever has room on disk waits for nothing but its downloads.
     await files.reserve(taskId, estimateBytes(task), signal);

@@ -67,7 +67,7 @@ type DeliveryStep = "preparing" | "uploading";
 type TaskFailure = { code: ErrorCode; message: string };
 
 /** How the member wants the result. */
-export type DeliverAs = "file" | "voice_message";
+export type DeliverAs = "file" | "voice_message" | "voice_channel";
 
 /** How a result was handed over; `bytes` are those of all its files. */
 export type Delivered = {
@@ -79,7 +79,13 @@ export type Delivered = {
   tooLarge?: { wavBytes: number; limitBytes: number } | undefined;
   /** Why it is not the voice message that was asked for. */
   noVoiceMessage?: "permission" | "refused" | "too-long" | undefined;
+  /** The voice channel in which it is spoken too, where that was asked for. */
+  voiceChannelId?: string | undefined;
+  /** Why it is not spoken in the voice channel as was asked. */
+  noVoiceChannel?: NoVoiceChannel | undefined;
 };
+
+export type NoVoiceChannel = "permission" | "full" | "stage" | "failed" | "not-in-channel";
 
 type TaskState =
   | { name: "queued" }

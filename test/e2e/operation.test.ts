@@ -21,7 +21,14 @@ test("one line says that the bot is ready, for how many servers, and how to invi
   expect(ready).toMatchObject({ bot: expect.stringMatching(/^mynah/) as unknown, guilds: 1 });
   const { searchParams } = new URL(String(ready["invite"]));
   const needed =
-    Bits.ViewChannel | Bits.SendMessages | Bits.EmbedLinks | Bits.AttachFiles | Bits.ReadMessageHistory;
+    Bits.ViewChannel |
+    Bits.SendMessages |
+    Bits.EmbedLinks |
+    Bits.AttachFiles |
+    Bits.ReadMessageHistory |
+    Bits.SendVoiceMessages |
+    Bits.Connect |
+    Bits.Speak;
   expect(searchParams.get("permissions")).toBe(needed.toString());
   expect(searchParams.get("client_id")).toBe(world.discord.applicationId);
 });
@@ -161,7 +168,7 @@ test("commands are written at the first start and not at the next ones", async (
   await world.startBot();
 
   expect(writes).toBe(1);
-  expect(names).toEqual(["clone", "queue", "tasks"]);
+  expect(names).toEqual(["clone", "playback", "queue", "tasks"]);
   expect(world.discord.commandWrites).toBe(1);
 });
 
@@ -177,7 +184,7 @@ test("commands that are not as they should be are written again", async () => {
   await world.startBot();
 
   expect(world.discord.commandWrites).toBe(writes + 1);
-  expect(world.discord.commands().map(({ name }) => name)).toEqual(["clone", "queue", "tasks"]);
+  expect(world.discord.commands().map(({ name }) => name)).toEqual(["clone", "playback", "queue", "tasks"]);
   expect(world.discord.commands()[0]?.["description"]).toBe(clone?.["description"]);
 });
 
@@ -188,6 +195,7 @@ test("with DISCORD_GUILD_ID commands are registered in that server only", async 
 
   expect(world.discord.commands()).toMatchObject([
     { name: "clone", guild_id: world.guild.id },
+    { name: "playback", guild_id: world.guild.id },
     { name: "queue", guild_id: world.guild.id },
     { name: "tasks", guild_id: world.guild.id },
   ]);

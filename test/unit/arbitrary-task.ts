@@ -43,6 +43,8 @@ const delivered: fc.Arbitrary<Delivered> = fc.record({
     "refused",
     "too-long",
   ),
+  voiceChannelId: fc.option(snowflake, { nil: undefined }),
+  noVoiceChannel: fc.constantFrom<Delivered["noVoiceChannel"]>(undefined, "permission", "full", "failed"),
 });
 
 const failures: fc.Arbitrary<TaskFailure> = fc.record({
@@ -111,7 +113,7 @@ export const tasks: fc.Arbitrary<Task> = fc.record({
   text: anyText,
   speed: fc.constantFrom(0.5, 1, 1.25, 2),
   pitch: fc.constantFrom(-1, -0.5, 0, 0.3, 1),
-  deliver: fc.constantFrom("file" as const, "voice_message" as const),
+  deliver: fc.constantFrom("file" as const, "voice_message" as const, "voice_channel" as const),
   sample: fc.record({
     fileName: anyText.map((name) => name.slice(0, 84)),
     contentType: fc.constantFrom("audio/wav", "audio/mpeg", "audio/mp4"),

@@ -126,7 +126,7 @@ describe("titles, lines and buttons", () => {
       },
       "Done",
       /^3 min 20 s of speech, 8\.8 MB, ready after 1 min 23 s\.$/,
-      [],
+      [`Play in voice 1:play:${id}`],
     ],
     [
       "failed",
