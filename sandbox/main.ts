@@ -38,7 +38,10 @@ async function run(args: SandboxArguments, signal: AbortSignal): Promise<void> {
     '\nEverything stays up. Send more from another terminal:\n\n  npm run sandbox -- --text "Hello there." --speed 1.2',
   );
   print("  npm run sandbox -- --text-file story.txt --sample voice.wav\n\nCtrl+C ends it.");
-  const ended = bot.ended().then(() => print("\nThe bot ended by itself; its log says why."));
+  const ended = bot.ended().then(() => {
+    // Ctrl+C reaches the bot as well.
+    if (!signal.aborted) print("\nThe bot ended by itself; its log says why.");
+  });
   await Promise.race([
     ended,
     new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true })),
