@@ -1,6 +1,5 @@
 import { UserError } from "../errors.ts";
 import { KeyedMutex } from "../lib/keyed-mutex.ts";
-import { orAborted } from "../lib/or-aborted.ts";
 import type { TaskJournal } from "../tasks/journal.ts";
 import type { Actor } from "../tasks/service.ts";
 import { isOver, type NoVoiceChannel, type Task } from "../tasks/task.ts";
@@ -11,6 +10,8 @@ import { Votes, type VoteCount } from "./votes.ts";
 
 /** Readings in line for voice in one guild. */
 const QUEUE_LIMIT = 50;
+/** Longer than joining a channel may take. */
+const TROUBLE_MS = 30_000;
 const TITLE_CHARACTERS = 200;
 const VOLUME = { min: 0.1, max: 2 } as const;
 
@@ -88,17 +89,29 @@ export class Players {
     if (task?.deliver === "voice_channel") this.#begin(task);
   }
 
-  /** How it goes with a task that is to be spoken: resolves when it is heard or in line, or cannot be. */
+  /** How it goes with a task that is to be spoken: in line or begun; or why it cannot be. */
   async speak(task: Task, signal: AbortSignal): Promise<Spoken> {
     const outcome = this.#begin(task);
     const player = this.#sessions.get(task.guildId)?.player;
     const items = player ? [currentItem(player), ...player.queue].filter((item) => item !== undefined) : [];
     const place = items.findIndex((item) => item.taskId === task.id);
     if (place > 0) return { channelId: items[place]?.channelId ?? "" };
-    if (place === 0) return await orAborted(outcome.promise, signal);
+    if (place === 0) return await this.#hearOfTrouble(outcome.promise, items[0]?.channelId ?? "", signal);
     // It is over already, or somebody took it out of the line.
     const gone: Spoken = { refused: "failed" };
     return await Promise.race([outcome.promise, Promise.resolve(gone)]);
+  }
+
+  /** Joining is bounded, so trouble shows soon; a speech that does not begin must not keep the file back. */
+  async #hearOfTrouble(outcome: Promise<Spoken>, channelId: string, signal: AbortSignal): Promise<Spoken> {
+    const heard = new AbortController();
+    const { clock } = this.#deps;
+    const well = clock.sleep(TROUBLE_MS, AbortSignal.any([signal, heard.signal])).then(() => ({ channelId }));
+    try {
+      return await Promise.race([outcome, well]);
+    } finally {
+      heard.abort();
+    }
   }
 
   #begin(task: Task): PromiseWithResolvers<Spoken> {

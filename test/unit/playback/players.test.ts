@@ -255,3 +255,15 @@ test("who waits for a channel that cannot be joined hears why", async () => {
   await journal.open(task);
   expect(await players.speak(task, AbortSignal.timeout(5_000))).toEqual({ refused: "failed" });
 });
+
+test("a speech that does not begin does not keep its file back", async () => {
+  const { players, journal, clock, connector } = await makeWorld();
+  connector.onJoin = () => new Promise(() => undefined);
+  const task = makeTask({ id: "long", guildId: GUILD, userId: "ada", deliver: "voice_channel" });
+  await journal.open(task);
+  players.begin("long");
+  let where: unknown;
+  void players.speak(task, new AbortController().signal).then((spoken) => (where = spoken));
+  await clock.advance(30_000);
+  expect(where).toEqual({ channelId: "c1" });
+});
